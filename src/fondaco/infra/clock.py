@@ -1,0 +1,8 @@
+"""The one place that reads the clock, so that everything below takes time as an argument."""
+
+import time
+
+
+def now_us() -> int:
+    """Wall clock in whole microseconds since 1970, UTC."""
+    return time.time_ns() // 1000

@@ -1,0 +1,191 @@
+"""Settings: typed, from the environment first, then one TOML file, then the defaults below.
+
+Environment names are ``FONDACO_`` + group + ``__`` + name, such as ``FONDACO_MARKET__BATCH_SIZE``; `DATABASE_URL` keeps
+the name that everyone knows. The file is ``fondaco.toml`` in the working directory, or whatever ``FONDACO_CONFIG``
+names. docs/settings.md documents each one; a test fails when one is missing there.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, StringConstraints
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+CHECKOUT = Path(__file__).parents[3]
+"""The folder that holds ``src`` when the house runs from a checkout; meaningless in an installed wheel."""
+
+Pair = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{1,20}/[A-Z0-9]{1,20}$")]
+
+
+MarkupPpm = Annotated[int, Field(ge=0, le=500_000)]
+"""Half the honest price at most: more is a slip of the unit, not a spread."""
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class ServeSettings(_Group):
+    """The web server: API, streams and terminal on one port."""
+
+    host: str = "127.0.0.1"
+    """Address to bind. Loopback unless you mean to let others in."""
+    port: int = Field(default=8000, ge=0, le=65535)
+    """TCP port; 0 lets the kernel choose one."""
+    allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
+    """Host headers (and WebSocket origins) that are answered. Others get 421, which stops DNS rebinding."""
+    drain_s: PositiveFloat = 5.0
+    """Seconds that open requests get to finish after a stop signal."""
+
+
+class DatabaseSettings(_Group):
+    """The database, when it is not the embedded one."""
+
+    pool_size: PositiveInt = 10
+    """Most connections that one process keeps."""
+    pool_wait_s: PositiveFloat = 2.0
+    """Seconds a request waits for a free connection before it is answered 503."""
+    connect_timeout_s: PositiveInt = 3
+    """Seconds to wait for the server to answer a connection attempt."""
+    statement_timeout_ms: PositiveInt = 10_000
+    """Longest statement of a request; a longer one is cancelled and answered 503."""
+    migration_lock_timeout_ms: PositiveInt = 3_000
+    """A migration that cannot get its lock within this time gives up instead of blocking the house."""
+    migration_statement_timeout_ms: PositiveInt = 600_000
+    """Longest single statement of a migration."""
+
+
+class BusSettings(_Group):
+    """The bus between processes."""
+
+    stream_max_bytes: PositiveInt = 512 * 1024 * 1024
+    """A stream that holds more unacknowledged bytes than this makes its writers wait."""
+    watcher_max_messages: PositiveInt = 10_000
+    """A watcher or subscriber with more waiting messages than this is cut off and starts over."""
+
+
+class JobsSettings(_Group):
+    """The jobs process: periodic work and the outbox."""
+
+    outbox_retention_days: PositiveInt = 7
+    """Messages of the outbox that were delivered longer ago than this are deleted."""
+
+
+class MarketSettings(_Group):
+    """Feeds, recorder and candles."""
+
+    feed: str = "auto"
+    """``auto``, ``binance``, ``replay:FILE`` or ``simulated``. ``auto`` tries them in that order, and says which."""
+    pairs: tuple[Pair, ...] = ("BTC/USDT", "ETH/USDT", "SOL/USDT")
+    """Pairs to take from the feed."""
+    scales: dict[str, Annotated[int, Field(ge=0, le=18)]] = Field(
+        default_factory=lambda: {"PEPE": 2, "SHIB": 2, "BONK": 2}
+    )
+    """Decimal places of assets that are not counted in 8, so that their totals fit 64 bits."""
+    binance_ws_url: str = "wss://stream.binance.com:9443"
+    """Where the public trade streams are."""
+    binance_wait_s: PositiveFloat = 5.0
+    """How long ``auto`` waits for Binance's first trade before it takes the next feed."""
+    replay_speed: float = Field(default=1.0, ge=0)
+    """Times real speed; 0 is flat out."""
+    replay_times: Literal["now", "recorded"] = "now"
+    """Shift a recording so that it plays now, or keep its own times."""
+    replay_loop: bool = True
+    """Begin again at the end, with ids and times shifted by the file's span."""
+    history_candles: int = Field(default=500, ge=0, le=10_000)
+    """Closed 1m candles that replay and simulated feeds load before they start."""
+    seed: int = 1
+    """Seed of the simulated feed."""
+    batch_size: PositiveInt = 100
+    """The recorder writes when this many ticks have gathered ..."""
+    batch_wait_s: PositiveFloat = 5.0
+    """... or when this many seconds have gone by since the first of them."""
+    batch_max: PositiveInt = 20_000
+    """Most ticks in one transaction when the recorder is behind."""
+    markup_ppm: dict[str, MarkupPpm] = Field(default_factory=dict)
+    """Half spread of a symbol's quoted prices, in millionths of the honest price."""
+    default_markup_ppm: MarkupPpm = 100
+    """Half spread of symbols that ``markup_ppm`` does not name."""
+    price_row_s: PositiveFloat = 10.0
+    """Seconds between rows of the ``prices`` table, per symbol."""
+    retention_days: int | None = None
+    """Ticks older than this are purged daily. Unset keeps everything; candles stay either way."""
+
+
+class StreamSettings(_Group):
+    """The WebSocket ``/api/v1/stream``."""
+
+    max_connections: PositiveInt = 1_000
+    """Open streams of the whole server; one more is refused with close code 1013."""
+    max_subscriptions: PositiveInt = 50
+    """Channels on one connection; one more is refused by name."""
+    max_message_bytes: PositiveInt = 4_096
+    """Longest message that a client may send."""
+    flush_ms: PositiveInt = 5
+    """Updates are gathered this long and leave in one frame per channel."""
+    max_waiting_ticks: PositiveInt = 5_000
+    """Ticks kept for a slow reader; older ones give way and the frame says how many."""
+    snapshot_candles: PositiveInt = 500
+    """Candles in the snapshot that opens a candle channel."""
+
+
+def default_data_dir() -> Path:
+    """The user's data folder; for root a place that the unprivileged database user can reach."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/fondaco")
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "fondaco"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="FONDACO_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        validate_default=True,
+    )
+
+    data_dir: Path = Field(default_factory=default_data_dir)
+    """Where the embedded database, sockets and files of the house live."""
+    database_url: str | None = Field(default=None, validation_alias=AliasChoices("DATABASE_URL", "database_url"))
+    """PostgreSQL to use instead of the embedded one. A Prisma-style ``schema=`` is dropped."""
+    recorded_data: Path = Field(default=CHECKOUT.parent / "shared" / "data")
+    """Folder of recorded market data, for the replay feed and for tests."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least level that is logged."""
+    log_format: Literal["auto", "console", "json"] = "auto"
+    """``auto`` writes for people on a terminal and JSON elsewhere."""
+    serve: ServeSettings = ServeSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    bus: BusSettings = BusSettings()
+    jobs: JobsSettings = JobsSettings()
+    market: MarketSettings = MarketSettings()
+    stream: StreamSettings = StreamSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment over file over default; no dotenv and no secrets folder, so that there are two places to look."""
+        del dotenv_settings, file_secret_settings
+        toml = TomlConfigSettingsSource(settings_cls, Path(os.environ.get("FONDACO_CONFIG", "fondaco.toml")))
+        return init_settings, env_settings, toml
+
+    @property
+    def run_dir(self) -> Path:
+        """Sockets and lock files of the running house."""
+        return self.data_dir / "run"
+
+    @property
+    def bus_socket(self) -> Path:
+        """Unix socket of the local bus."""
+        return self.run_dir / "bus.sock"
