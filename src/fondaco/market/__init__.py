@@ -1,0 +1,1 @@
+"""Market data from trade to candle: feeds, normalising, recorder, candles, gaps, quotes and their tables."""
