@@ -1,0 +1,1 @@
+"""Doors to the outside: authenticate, decode, call, encode. No business rules."""
