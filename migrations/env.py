@@ -1,0 +1,24 @@
+"""Alembic's environment: one transaction on the connection that `fondaco.app.migrations` hands over."""
+
+from alembic import context
+from sqlalchemy import Connection
+
+from fondaco.app.schema import METADATA
+
+
+def include_name(name: str | None, kind: str, parents: object) -> bool:
+    """Leave out what Alembic must not compare: partitions come and go, procrastinate's tables are its own."""
+    del parents
+    return not (kind == "table" and name is not None and (name.startswith(("ticks_", "procrastinate_"))))
+
+
+connection = context.config.attributes["connection"]
+assert isinstance(connection, Connection), "run migrations through `fondaco db migrate`"
+context.configure(
+    connection=connection,
+    target_metadata=METADATA,
+    include_name=include_name,
+    compare_server_default=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,150 @@
+"""The command ``fondaco``.
+
+Commands are named here with their help and loaded only when they run, so that each process imports no more than its own
+work needs: the supervisor no web framework, the web server no recorder. What a user can put right is one sentence on
+standard error and exit code 2; a traceback is always a mistake of ours.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+import fondaco
+from fondaco.app.cli.printing import complain
+from fondaco.infra.errors import UserError
+
+OK = 0
+FAILED = 1
+USER_ERROR = 2
+INTERRUPTED = 130
+
+HOUSE = """
+A trading house that you run on your own machine.
+
+Start it with `fondaco up` and open the address that it prints. Everything else here works on a house that runs, or on
+its data. Settings come from the environment, then from fondaco.toml: docs/settings.md lists them.
+"""
+
+UP = """
+Start the whole house and keep it running: database, web page, feed, recorder and jobs.
+
+You need this first, and often nothing else. The page answers at once, while the database is made ready and the feed is
+chosen behind it. Processes that end are started again. Ctrl-C stops the house in order; a second Ctrl-C hurries.
+
+    fondaco up
+    fondaco up --port 9000 --feed simulated
+    fondaco up --feed replay:trades.csv
+"""
+SERVE = """
+Serve the page, the API and the streams.
+
+`fondaco up` runs this for you. Run it yourself for a second web server beside a house that runs.
+
+    fondaco serve --port 8001
+"""
+FEED = """
+Take trades from the feed and hand them to the house.
+
+`fondaco up` runs this for you; there should be one for each house.
+
+    fondaco feed --feed binance
+"""
+RECORD = """
+Store the trades that come in, and the candles made of them.
+
+`fondaco up` runs this for you. A second one shares the work; each trade is stored once.
+
+    fondaco record
+"""
+JOBS = """
+Work through jobs: purges, reports, whatever was put off for later.
+
+`fondaco up` runs this for you. A second one shares the work.
+
+    fondaco jobs
+"""
+DB = """
+The database: bring its tables up to date, or write the next migration.
+
+Works on the database of a house that runs. Without one it starts the embedded database for as long as it takes.
+"""
+MIGRATE = """
+Bring the database's tables up to date.
+
+`fondaco up` does this at each start. Run it yourself where the house may not change tables, such as before a roll-out.
+
+    fondaco db migrate
+    DATABASE_URL=postgresql://user:password@host/fondaco fondaco db migrate
+"""
+GENERATE = """
+Write a new migration: what the code's tables have and the database has not.
+
+For people who changed a table in the code. Read what was written before you commit it: later it is never edited.
+
+    fondaco db generate "candles know their exchange"
+"""
+URL = """
+Print the database's address, password included, for other programs.
+
+    psql "$(fondaco db url)"
+"""
+CANDLES = "Candles: prove the stored ones against the trades that they are made of."
+VERIFY = """
+Build every candle anew from its trades and compare bit for bit.
+
+After a crash, a restored backup or doubts. Ends with 1 when a candle differs, and names it. Candles whose trades were
+purged are counted apart.
+
+    fondaco candles verify
+"""
+TICKS = "Stored trades: drop the old ones."
+PURGE = """
+Drop stored trades that are older than so long. Candles stay.
+
+When the disk fills. Whole weeks are dropped at once, the rest an hour at a time, while the house goes on. The setting
+`market.retention_days` does the same each day.
+
+    fondaco ticks purge --older-than 30d
+"""
+
+app = App(name="fondaco", help=HOUSE, version=fondaco.__version__, help_format="markdown")
+app.command("fondaco.app.up:up", help=UP)
+app.command("fondaco.app.processes.serve:serve", help=SERVE)
+app.command("fondaco.app.processes.feed:feed", help=FEED)
+app.command("fondaco.app.processes.record:record", help=RECORD)
+app.command("fondaco.app.processes.jobs:jobs", help=JOBS)
+
+db = App(name="db", help=DB)
+db.command("fondaco.app.cli.database:migrate", help=MIGRATE)
+db.command("fondaco.app.cli.database:generate", help=GENERATE)
+db.command("fondaco.app.cli.database:url", help=URL)
+app.command(db)
+
+candles = App(name="candles", help=CANDLES)
+candles.command("fondaco.app.cli.market:verify", help=VERIFY)
+app.command(candles)
+
+ticks = App(name="ticks", help=TICKS)
+ticks.command("fondaco.app.cli.market:purge", help=PURGE)
+app.command(ticks)
+
+
+def main() -> None:
+    """Run the command that the command line names, and exit with its code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; returns its exit code."""
+    try:
+        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        complain(f"{error} `fondaco --help` lists what there is.")
+        return USER_ERROR
+    except UserError as error:
+        complain(str(error))
+        return USER_ERROR
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return code if isinstance(code, int) else OK

@@ -1,0 +1,23 @@
+"""The process that works through jobs: periodic work, and what waits in the outbox."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from fondaco.app.configuration import begin
+from fondaco.app.processes.parts import house_parts, run, until_stopped
+from fondaco.infra.jobs import run_jobs
+from fondaco.infra.settings import Settings
+from fondaco.market.jobs import market_handlers, market_jobs
+
+
+def jobs(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> None:
+    """Work."""
+    run(_jobs(begin("jobs"), supervised=supervised))
+
+
+async def _jobs(settings: Settings, *, supervised: bool) -> None:
+    async with house_parts(settings, "jobs", supervised=supervised) as (database, bus):
+        await until_stopped(
+            run_jobs(settings, database, periodic=market_jobs(settings.market), handlers=market_handlers(bus))
+        )

@@ -1,0 +1,103 @@
+"""What several processes are made of."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+import uvloop
+
+from fondaco.app.databases import said_to_the_user
+from fondaco.core.listings import Catalogue, instrument
+from fondaco.infra.bus import NoHouseError, open_bus
+from fondaco.infra.bus.port import Bus
+from fondaco.infra.database import Database, DatabaseUnavailableError, shared_database
+from fondaco.infra.database_check import check_database
+from fondaco.infra.errors import UserError
+from fondaco.infra.postgres import EmbeddedPostgres
+from fondaco.infra.settings import Settings
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+DATABASE_WAIT_S = 5.0
+"""How long a process that is started by hand waits for a house that is just starting."""
+
+
+class Parts(NamedTuple):
+    """The way to the others."""
+
+    database: Database
+    bus: Bus
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    """Run a process's work to its end on a fast event loop."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work)
+
+
+@asynccontextmanager
+async def house_parts(settings: Settings, name: str, *, supervised: bool) -> AsyncIterator[Parts]:
+    """Database and bus of the house that this process belongs to.
+
+    Args:
+        settings: of the house.
+        name: of the process.
+        supervised: the supervisor has seen to both; the database may not be up yet.
+
+    Raises:
+        UserError: there is no house.
+    """
+    url = settings.database_url
+    if not supervised or url is None:
+        url = await _url_that_answers(settings)
+    database = shared_database(url, settings.database, application=name)
+    try:
+        async with open_bus(settings) as bus:
+            yield Parts(database, bus)
+    except NoHouseError as error:
+        raise UserError(str(error)) from error
+    finally:
+        await database.dispose()
+
+
+def catalogue_of(settings: Settings) -> Catalogue:
+    """The listed pairs."""
+    return Catalogue(instrument(pair, settings.market.scales) for pair in settings.market.pairs)
+
+
+def stop_event() -> asyncio.Event:
+    """An event that the signals to stop set."""
+    event = asyncio.Event()
+    for number in STOP_SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, event.set)
+    return event
+
+
+async def until_stopped(work: Coroutine[Any, Any, None]) -> None:
+    """Run work that may be cut off at any point, until it ends or a signal to stop comes."""
+    stopped = asyncio.ensure_future(stop_event().wait())
+    working = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait((stopped, working), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            await working
+    finally:
+        for task in (stopped, working):
+            task.cancel()
+        await asyncio.wait((stopped, working))
+
+
+async def _url_that_answers(settings: Settings) -> str:
+    if settings.database_url is not None:
+        with said_to_the_user():
+            await check_database(settings.database_url, settings.database)
+        return settings.database_url
+    url = EmbeddedPostgres(settings.data_dir).url
+    try:
+        await check_database(url, settings.database, wait_s=DATABASE_WAIT_S)
+    except DatabaseUnavailableError as error:
+        raise UserError(
+            f"No house is running in {settings.data_dir}: start one with `fondaco up`, or set DATABASE_URL."
+        ) from error
+    return url

@@ -1,0 +1,13 @@
+"""Every table of the house in one place: importing a module of tables registers them in the metadata, and this does it.
+
+Migrations compare with it, `./dev docs` writes docs/tables.md from it, and the rules of the house walk it. A test fails
+when a module that declares tables is missing here.
+"""
+
+from fondaco.infra import outbox
+from fondaco.infra.database import Base
+from fondaco.market import tables as market
+
+DECLARED_IN = (market, outbox)
+METADATA = Base.metadata
+MAPPERS = tuple(Base.registry.mappers)
