@@ -1,0 +1,158 @@
+"""kill -9 of the recorder and of PostgreSQL in the middle of it: afterwards the tables equal the source."""
+
+import asyncio
+import os
+import random
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from fondaco.app.migrations import migrate
+from fondaco.infra.bus.port import Bus
+from fondaco.infra.bus.socket import serve_local_bus
+from fondaco.infra.database import Database
+from fondaco.infra.postgres import EmbeddedPostgres
+from fondaco.infra.settings import BusSettings, DatabaseSettings, Settings
+from fondaco.market.messages import RECORDERS, TICKS_STREAM, Source, Tick, TickBatch, encode_entry
+from support.places import open_folder
+from support.stored import gaps_of, ticks_of, verified
+from support.ticks import MOMENT_US
+from support.waiting import eventually
+
+TICKS_PER_ENTRY = 20
+MAX_PAUSE_S = 0.3
+PATIENCE_S = 60
+
+
+def source(count: int, seed: int) -> list[Tick]:
+    """A seeded walk in which many trades share a millisecond."""
+    numbers = random.Random(seed)
+    price, time_us, ticks = 6_000_000, MOMENT_US, []
+    for trade_id in range(1, count + 1):
+        price = max(1, price + numbers.randint(-30, 30))
+        time_us += 1000 * numbers.choice([0, 0, 0, 1, 40, 900])
+        ticks.append(Tick(trade_id, time_us, price, numbers.randint(1, 10**9), numbers.random() < 0.5, time_us))
+    return ticks
+
+
+class Victims:
+    """A database server and a recorder, each started again whenever it has been killed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.postgres = EmbeddedPostgres(folder)
+        self.url = self.postgres.prepare()
+        self._folder = folder
+        self._server: asyncio.subprocess.Process | None = None
+        self._recorder: asyncio.subprocess.Process | None = None
+
+    async def start_server(self) -> None:
+        """Start PostgreSQL; it recovers by itself from what it was killed in."""
+        self._server = await self.postgres.launch()
+
+    async def start_recorder(self) -> None:
+        """Start `fondaco record` as the supervisor would."""
+        environment = os.environ | {
+            "DATABASE_URL": self.url,
+            "FONDACO_DATA_DIR": str(self._folder),
+            "FONDACO_DATABASE__POOL_WAIT_S": "0.5",
+        }
+        self._recorder = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "fondaco", "record", env=environment
+        )
+
+    async def kill_server(self) -> None:
+        """Kill with signal 9, then start it again."""
+        await _kill(self._server)
+        await self.start_server()
+
+    async def kill_recorder(self) -> None:
+        """Kill with signal 9, then start it again."""
+        await _kill(self._recorder)
+        await self.start_recorder()
+
+    async def kill_server_then_recorder(self, held: Callable[[], Awaitable[None]]) -> None:
+        """Kill the recorder while it holds what the dead server cannot take; then start both again."""
+        await _kill(self._server)
+        await held()
+        await self.kill_recorder()
+        await self.start_server()
+
+    async def end(self) -> None:
+        """Kill what still runs."""
+        await _kill(self._recorder)
+        await _kill(self._server)
+
+
+async def _kill(process: asyncio.subprocess.Process | None) -> None:
+    if process is not None and process.returncode is None:
+        process.send_signal(signal.SIGKILL)
+        await process.wait()
+
+
+@asynccontextmanager
+async def house() -> AsyncIterator[tuple[Victims, Bus]]:
+    with open_folder() as folder:
+        victims = Victims(folder / "house")
+        await victims.start_server()
+        await asyncio.to_thread(migrate, victims.url, DatabaseSettings())
+        settings = Settings(data_dir=folder / "house")
+        async with serve_local_bus(settings.bus_socket, BusSettings()) as bus:
+            await victims.start_recorder()
+            try:
+                yield victims, bus
+            finally:
+                await victims.end()
+
+
+async def prove(*, ticks: int, kills: int, seed: int) -> None:
+    stored = source(ticks, seed)
+    numbers = random.Random(seed + 1)
+    async with house() as (victims, bus):
+        entries = [
+            encode_entry(TickBatch(Source.BINANCE, "BTCUSDT", tuple(stored[start : start + TICKS_PER_ENTRY])))
+            for start in range(0, len(stored), TICKS_PER_ENTRY)
+        ]
+        for part in range(kills + 1):
+            bodies = entries[part :: kills + 1]  # out of order across the parts, as after a reconnect
+
+            async def hand_over(bodies: list[bytes] = bodies) -> None:
+                for body in bodies:
+                    await bus.append(TICKS_STREAM, body)
+                await asyncio.sleep(numbers.uniform(0, MAX_PAUSE_S))
+
+            if part % 3 == 2:
+                await victims.kill_server_then_recorder(hand_over)
+            else:
+                await hand_over()
+                if part < kills:
+                    await (victims.kill_server() if part % 3 == 1 else victims.kill_recorder())
+
+        async def all_acknowledged() -> bool:
+            async with bus.tail(TICKS_STREAM, RECORDERS) as left:
+                try:
+                    await asyncio.wait_for(anext(left), 0.05)
+                except TimeoutError:
+                    return True
+            return False
+
+        await eventually(all_acknowledged, patience_s=PATIENCE_S)
+        database = Database(victims.url, DatabaseSettings(), application="test")
+        assert await ticks_of(database) == sorted(stored, key=lambda tick: (tick.time_us, tick.trade_id))
+        assert [week.different for week in await verified(database)] == [0]
+        assert all(missing == 0 and is_filled for _, _, missing, is_filled in await gaps_of(database))
+        await database.dispose()
+
+
+async def test_a_recorder_and_a_database_killed_in_the_middle_lose_nothing_and_double_nothing() -> None:
+    await prove(ticks=6_000, kills=6, seed=1)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", range(10))
+async def test_they_are_killed_many_times(seed: int) -> None:
+    await prove(ticks=40_000, kills=24, seed=seed)
