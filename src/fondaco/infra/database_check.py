@@ -14,6 +14,10 @@ from fondaco.infra.database import DatabaseMisconfiguredError, DatabaseUnavailab
 from fondaco.infra.settings import DatabaseSettings
 
 RETRY_S = 0.1
+STARTING = ("the database system is starting up", "the database system is not yet accepting connections")
+"""What a server says that comes up, or recovers from a crash: its address is right, and it will answer."""
+STARTING_WAIT_S = 60.0
+"""How long to go on trying while it says so."""
 
 
 class DatabaseRefusedError(DatabaseUnavailableError):
@@ -21,6 +25,7 @@ class DatabaseRefusedError(DatabaseUnavailableError):
 
 
 ADVICE = (
+    ("the database system is", "it is not open yet; try again when it is."),
     ("Connection refused", "is it running, and are host and port of DATABASE_URL right?"),
     ("No such file or directory", "is it running, and are host and port of DATABASE_URL right?"),
     ("timeout expired", "is the host of DATABASE_URL right, and does a firewall let you through?"),
@@ -35,12 +40,12 @@ OTHER_ADVICE = "check DATABASE_URL."
 
 
 async def check_database(url: str, settings: DatabaseSettings, *, wait_s: float = 0.0) -> None:
-    """Connect and disconnect.
+    """Connect and disconnect. A server that says it is starting is waited for.
 
     Args:
         url: the address.
         settings: for the time that one attempt may take.
-        wait_s: go on trying so long, for a server that is just starting.
+        wait_s: go on trying so long, for a server that may not have begun to start.
 
     Raises:
         DatabaseMisconfiguredError: the address can never work.
@@ -48,19 +53,25 @@ async def check_database(url: str, settings: DatabaseSettings, *, wait_s: float 
     """
     conninfo = _checked(url)
     loop = asyncio.get_running_loop()
-    until = loop.time() + wait_s
+    begun = loop.time()
     while True:
         try:
             connection = await psycopg.AsyncConnection.connect(
                 conninfo, connect_timeout=settings.connect_timeout_s, prepare_threshold=None
             )
         except psycopg.OperationalError as error:
-            if loop.time() >= until:
+            patience_s = max(wait_s, STARTING_WAIT_S) if is_starting(error) else wait_s
+            if loop.time() >= begun + patience_s:
                 raise DatabaseRefusedError(_sentence(conninfo, error)) from None
         else:
             await connection.close()
             return
         await asyncio.sleep(RETRY_S)
+
+
+def is_starting(error: psycopg.OperationalError) -> bool:
+    """Whether a server answered, and only has not come up yet. A failed connection carries no SQLSTATE, only words."""
+    return any(words in str(error) for words in STARTING)
 
 
 def _checked(url: str) -> str:

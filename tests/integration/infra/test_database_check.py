@@ -95,6 +95,24 @@ async def test_a_server_that_comes_up_while_it_is_waited_for(server_url: str) ->
         await connection.execute("DROP DATABASE late WITH (FORCE)")
 
 
+async def test_a_server_that_is_recovering_is_waited_for_unasked() -> None:
+    answers = ["the database system is starting up", "the database system is not yet accepting connections", "enough"]
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer as PostgreSQL refuses: https://www.postgresql.org/docs/current/protocol-message-formats.html."""
+        await reader.read(1_000)
+        fields = f"SFATAL\0VFATAL\0C57P03\0M{answers.pop(0)}\0\0".encode()
+        writer.write(b"E" + (len(fields) + 4).to_bytes(4, "big") + fields)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(DatabaseRefusedError, match="enough"):
+            await check_database(f"postgresql://u@127.0.0.1:{port}/x?sslmode=disable&gssencmode=disable", SETTINGS)
+    assert answers == []
+
+
 def test_the_embedded_servers_address_is_a_sentence_where_no_house_has_been(tmp_path: Path) -> None:
     with pytest.raises(PostgresError, match=r"No house has been opened in .* yet: start one with `fondaco up`"):
         _ = EmbeddedPostgres(tmp_path).url

@@ -61,7 +61,7 @@ class Victims:
             "FONDACO_DATABASE__POOL_WAIT_S": "0.5",
         }
         self._recorder = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "fondaco", "record", env=environment
+            *(sys.executable, "-m", "fondaco", "record", "--supervised"), env=environment
         )
 
     async def kill_server(self) -> None:
