@@ -87,6 +87,10 @@ class MarketSettings(_Group):
     """Where the public trade streams are."""
     binance_wait_s: PositiveFloat = 5.0
     """How long ``auto`` waits for Binance's first trade before it takes the next feed."""
+    binance_replace_after_s: PositiveFloat = 23 * 3600.0
+    """A connection to Binance is replaced at this age, before Binance ends it at 24 hours."""
+    binance_quiet_s: PositiveFloat = 60.0
+    """A connection to Binance that has said nothing for so long is replaced."""
     replay_speed: float = Field(default=1.0, ge=0)
     """Times real speed; 0 is flat out."""
     replay_times: Literal["now", "recorded"] = "now"

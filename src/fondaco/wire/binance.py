@@ -8,7 +8,7 @@ The common frame, ``{"stream":"btcusdt@trade","data":{…}}``, takes one pass; a
 """
 
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -68,6 +68,8 @@ class _Event(msgspec.Struct, frozen=True):
     e: str = ""
 
 
+SERVER_SHUTDOWN: Final = b"serverShutdown"
+
 _decode_combined = msgspec.json.Decoder(_Combined).decode
 _print_decoder: msgspec.json.Decoder[Print] = msgspec.json.Decoder(Trade | AggTrade)
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
@@ -97,6 +99,18 @@ def decode_print(frame: bytes | msgspec.Raw) -> Print | FrameProblem | None:
         return _decode_combined(frame).data
     except _NOT_JSON:
         return _look_again(frame)
+
+
+def announces_shutdown(frame: bytes) -> bool:
+    """Tell whether a frame that is no print says that Binance is about to end the connection."""
+    if SERVER_SHUTDOWN not in frame:
+        return False
+    try:
+        envelope = _decode_envelope(frame)
+        body = frame if isinstance(envelope.data, msgspec.UnsetType) else envelope.data
+        return _decode_event(body).e.encode() == SERVER_SHUTDOWN
+    except _NOT_JSON:
+        return False
 
 
 def _look_again(frame: bytes | msgspec.Raw) -> Print | FrameProblem | None:

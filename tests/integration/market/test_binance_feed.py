@@ -11,7 +11,8 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from fondaco.infra.settings import MarketSettings
-from fondaco.market.feeds.binance import MAX_FRAME_BYTES, MAX_FRAMES_PER_READ, BinanceFeed
+from fondaco.market.feeds.binance import MAX_FRAMES_PER_READ, MAX_WAITING_FRAMES, BinanceFeed, RecentIds
+from fondaco.market.feeds.binance_wire import MAX_FRAME_BYTES
 from fondaco.market.feeds.port import Read
 from fondaco.market.feeds.recordings import load_recording
 from fondaco.market.messages import Source, Tick
@@ -43,8 +44,9 @@ async def server(play: Play, **options: object) -> AsyncIterator[str]:
         yield f"ws://127.0.0.1:{port}"
 
 
-def feed_of(url: str, **options: int) -> BinanceFeed:
-    return BinanceFeed(MarketSettings(binance_ws_url=url), CATALOGUE, Clock(), sleep=no_pause, **options)
+def feed_of(url: str, *, max_waiting_frames: int = MAX_WAITING_FRAMES, **settings: float) -> BinanceFeed:
+    market = MarketSettings.model_validate({"binance_ws_url": url} | settings)
+    return BinanceFeed(market, CATALOGUE, Clock(), sleep=no_pause, max_waiting_frames=max_waiting_frames)
 
 
 async def no_pause(_seconds: float) -> None:
@@ -251,3 +253,103 @@ async def test_a_connection_without_a_trade_is_no_answer() -> None:
         feed = feed_of(url)
         assert not await feed.delivers_within(0.2)
         assert not feed.connected
+
+
+SHUTDOWN = '{"stream":"btcusdt@trade","data":{"e":"serverShutdown","E":1770123456789}}'
+
+
+class Handover:
+    """Plays a predecessor and its successor, which repeats the last trade and goes on; notes who is still connected."""
+
+    def __init__(self, *last_words: str) -> None:
+        self.last_words = last_words
+        self.connections = 0
+        self.predecessor_left = asyncio.Event()
+
+    async def play(self, connection: ServerConnection) -> None:
+        """Play the next part."""
+        self.connections += 1
+        if self.connections > 2:  # the successor grows old and quiet too
+            await connection.wait_closed()
+        elif self.connections == 2:
+            # The predecessor has not been let go before its successor has delivered.
+            assert not self.predecessor_left.is_set()
+            for trade_id in (2, 3):
+                await connection.send(trade(trade_id))
+            await self.predecessor_left.wait()
+            await connection.send(trade(4))
+            await connection.wait_closed()
+        else:
+            for frame in (trade(1), trade(2), *self.last_words):
+                await connection.send(frame)
+            await connection.wait_closed()
+            self.predecessor_left.set()
+
+
+@pytest.mark.parametrize(
+    ("last_words", "settings"),
+    [
+        pytest.param((SHUTDOWN,), {}, id="Binance says that it shuts down"),
+        pytest.param(('{"e":"serverShutdown","E":1770123456789}',), {}, id="it says so outside a stream"),
+        pytest.param((), {"binance_replace_after_s": 0.05}, id="it is almost a day old"),
+        pytest.param((), {"binance_quiet_s": 0.05}, id="it stalls without closing"),
+    ],
+)
+async def test_a_connection_that_will_end_is_replaced_before_it_is_let_go_and_no_trade_comes_twice(
+    last_words: tuple[str, ...], settings: dict[str, float]
+) -> None:
+    handover = Handover(*last_words)
+    states: list[bool] = []
+    async with server(handover.play) as url, asyncio.timeout(60):
+        feed = feed_of(url, **settings)
+        got: list[int] = []
+        async with aclosing(feed.reads()) as stream:
+            async for read in stream:
+                got += ids([read])
+                states.append(feed.connected)
+                if got[-1:] == [4]:
+                    break
+    assert got == [1, 2, 3, 4]
+    assert all(states)
+
+
+async def test_a_successor_that_breaks_leaves_the_predecessor_at_work() -> None:
+    connections = 0
+
+    async def play(connection: ServerConnection) -> None:
+        nonlocal connections
+        connections += 1
+        if connections > 1:
+            connection.transport.abort()
+            return
+        await connection.send(trade(1))
+        await connection.send(SHUTDOWN)
+        while connections < 4:  # noqa: ASYNC110 - each connection counts itself
+            await asyncio.sleep(0.001)
+        await connection.send(trade(2))
+        await connection.wait_closed()
+
+    async with server(play) as url:
+        assert ids(await collect(feed_of(url), 2)) == [1, 2]
+
+
+async def test_what_only_mentions_a_shutdown_ends_nothing() -> None:
+    connections = 0
+
+    async def play(connection: ServerConnection) -> None:
+        nonlocal connections
+        connections += 1
+        await connection.send('{"stream":"x","data":{"e":"news","text":"serverShutdown"}}')
+        await connection.send(trade(1))
+        await (await connection.ping())
+        await connection.send(trade(2))
+        await connection.wait_closed()
+
+    async with server(play) as url:
+        assert ids(await collect(feed_of(url), 2)) == [1, 2]
+    assert connections == 1
+
+
+def test_recent_ids_are_bounded_and_the_oldest_are_forgotten() -> None:
+    recent = RecentIds(kept=3)
+    assert [recent.add(each) for each in (1, 2, 3, 1, 4, 1, 3)] == [True, True, True, False, True, True, False]

@@ -2,30 +2,25 @@
 
 picows hands over one frame after the other while it works through what a read of the socket gave; they become one
 `Read`, made when the loop comes round, so nothing is awaited per trade. When the consumer is slow and
-`MAX_WAITING_FRAMES` wait, reading from the socket pauses, TCP holds Binance back, and nothing is dropped. A connection
-that ends is opened again, with exponential back-off and jitter, so that a thousand houses do not return in the same
-second.
+`MAX_WAITING_FRAMES` wait, reading from the socket pauses, TCP holds Binance back, and nothing is dropped.
 
-Binance pings every 20 s and gives up on a peer that has not answered within a minute; so do we.
+`fondaco.market.feeds.binance_wire` keeps the connection up. While it replaces one by another both deliver, so a trade
+id that came a moment ago is passed over. Ids that never came show in the ledger of gaps, and
+`fondaco.market.feeds.backfill` fetches them.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from random import Random
 from types import MappingProxyType
-
-import structlog
-from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from fondaco.core.listings import Catalogue
 from fondaco.infra.settings import MarketSettings
+from fondaco.market.feeds.binance_wire import FrameKind, Lifetimes, WireKeeper
 from fondaco.market.feeds.port import FeedError, Read
 from fondaco.market.messages import Refused, Source, Tick, TickBatch
 from fondaco.market.normalise import SymbolTick, normalise_frame
-from fondaco.wire.binance import combined_url
-
-log = structlog.get_logger()
+from fondaco.wire.binance import announces_shutdown, combined_url
 
 MAX_STREAMS = 1_024
 """Streams that Binance allows on one connection."""
@@ -33,13 +28,27 @@ MAX_WAITING_FRAMES = 20_000
 """Frames that wait for a slow consumer before reading pauses; it goes on at half of them."""
 MAX_FRAMES_PER_READ = 1_000
 """A burst is handed over in parts, so that reading can pause in the middle of it."""
-MAX_FRAME_BYTES = 64 * 1024
-"""A longer frame ends the connection: a trade takes 200 bytes."""
-HANDSHAKE_TIMEOUT_S = 10.0
-PING_IDLE_S = 30.0
-PING_REPLY_S = 30.0
-FIRST_RETRY_S = 0.25
-LONGEST_RETRY_S = 30.0
+RECENT_IDS = 4_096
+"""Trade ids remembered for each symbol. An older one that comes again is left to the tables, which take it once."""
+
+
+class RecentIds:
+    """The newest trade ids of one symbol, to tell what has been delivered a moment ago."""
+
+    def __init__(self, kept: int = RECENT_IDS) -> None:
+        self._kept = kept
+        self._known: set[int] = set()
+        self._in_order: deque[int] = deque()
+
+    def add(self, trade_id: int) -> bool:
+        """Remember an id; says whether it is new."""
+        if trade_id in self._known:
+            return False
+        self._known.add(trade_id)
+        self._in_order.append(trade_id)
+        if len(self._in_order) > self._kept:
+            self._known.discard(self._in_order.popleft())
+        return True
 
 
 class _Gathering:
@@ -50,12 +59,12 @@ class _Gathering:
         self.ticks: dict[str, list[Tick]] = {}
         self.refused: list[Refused] = []
 
-    def add(self, found: SymbolTick | Refused | None) -> None:
-        """Take in one frame; None is a frame of another kind."""
+    def add(self, found: SymbolTick | Refused) -> None:
+        """Take in one frame."""
         self.frames += 1
         if isinstance(found, SymbolTick):
             self.ticks.setdefault(found.symbol, []).append(found.tick)
-        elif found is not None:
+        else:
             self.refused.append(found)
 
     def read(self) -> Read:
@@ -88,9 +97,7 @@ class BinanceFeed:
         self.anchors: Mapping[str, int] = MappingProxyType({})
         self._catalogue = catalogue
         self._clock_us = clock_us
-        self._url = combined_url(settings.binance_ws_url, catalogue.symbols)
-        self._sleep = sleep
-        self._random = Random()  # noqa: S311 - spreads retries, guards nothing
+        self._recent = {symbol: RecentIds() for symbol in catalogue.symbols}
         self._gathering = _Gathering()
         self._waiting: deque[_Gathering] = deque()
         self._waiting_frames = 0
@@ -98,7 +105,13 @@ class BinanceFeed:
         self._is_paused = False
         self._changed = asyncio.Event()
         self._has_traded = asyncio.Event()
-        self._transport: WSTransport | None = None
+        self._wire = WireKeeper(
+            combined_url(settings.binance_ws_url, catalogue.symbols),
+            Lifetimes(settings.binance_replace_after_s, settings.binance_quiet_s),
+            self.take,
+            self._set_connected,
+            sleep,
+        )
         self._keeper: asyncio.Task[None] | None = None
 
     async def delivers_within(self, seconds: float) -> bool:
@@ -136,17 +149,28 @@ class BinanceFeed:
         if not keeper.cancelled():
             keeper.result()
 
-    def take(self, frame: bytes) -> None:
+    def take(self, frame: bytes) -> FrameKind:
         """Take in one frame; what one read of the socket gave is handed over together."""
+        found = normalise_frame(frame, self._catalogue, source=self.source, received_us=self._clock_us())
+        if found is None:
+            return FrameKind.SHUTDOWN if announces_shutdown(frame) else FrameKind.OTHER
+        if isinstance(found, Refused):
+            self._gather(found)
+            return FrameKind.OTHER
+        if self._recent[found.symbol].add(found.tick.trade_id):
+            self._gather(found)
+        return FrameKind.TRADE
+
+    def _gather(self, found: SymbolTick | Refused) -> None:
         if not self._gathering.frames:
             asyncio.get_running_loop().call_soon(self._hand_over_the_rest)
-        self._gathering.add(normalise_frame(frame, self._catalogue, source=self.source, received_us=self._clock_us()))
+        self._gathering.add(found)
         if self._gathering.frames >= MAX_FRAMES_PER_READ:
             self._hand_over()
 
     def _start(self) -> asyncio.Task[None]:
         if self._keeper is None:
-            self._keeper = asyncio.create_task(self._keep_connected())
+            self._keeper = asyncio.create_task(self._wire.run())
             self._keeper.add_done_callback(lambda _: self._changed.set())
         return self._keeper
 
@@ -161,85 +185,18 @@ class BinanceFeed:
         self._changed.set()
         if gathering.ticks:
             self._has_traded.set()
-        if self._waiting_frames >= self._max_waiting_frames and self._transport is not None:
+        if self._waiting_frames >= self._max_waiting_frames and not self._is_paused:
             self._is_paused = True
-            self._transport.underlying_transport.pause_reading()
+            self._wire.pause()
 
     def _let_go_of(self, frames: int) -> None:
         self._waiting_frames -= frames
         if not self._is_paused or self._waiting_frames > self._max_waiting_frames // 2:
             return
         self._is_paused = False
-        if self._transport is not None and not self._transport.is_disconnected:
-            self._transport.underlying_transport.resume_reading()
+        self._wire.resume()
 
-    async def _keep_connected(self) -> None:
-        retry_s = FIRST_RETRY_S
-        while True:
-            self._has_traded.clear()
-            problem = await self._stay_connected()
-            retry_s = FIRST_RETRY_S if self._has_traded.is_set() else min(2 * retry_s, LONGEST_RETRY_S)
-            pause_s = retry_s * self._random.uniform(0.5, 1.0)
-            log.warning("binance.connection_ended", problem=problem, retry_s=round(pause_s, 3))
-            await self._sleep(pause_s)
-
-    async def _stay_connected(self) -> str:
-        """Connect and remain so as long as it goes well; returns what ended it."""
-        try:
-            self._transport, _ = await ws_connect(
-                lambda: _Listener(self),
-                self._url,
-                websocket_handshake_timeout=HANDSHAKE_TIMEOUT_S,
-                max_frame_size=MAX_FRAME_BYTES,
-                enable_auto_ping=True,
-                auto_ping_idle_timeout=PING_IDLE_S,
-                auto_ping_reply_timeout=PING_REPLY_S,
-            )
-            self._set_connected(connected=True)
-            await self._transport.wait_disconnected()
-        except (OSError, WSError) as error:
-            return f"{type(error).__name__}: {error}"
-        finally:
-            if self._transport is not None:
-                self._transport.disconnect(graceful=False)
-                self._transport = None
-            self._is_paused = False
-            self._set_connected(connected=False)
-        return "closed by Binance"
-
-    def _set_connected(self, *, connected: bool) -> None:
-        if self.connected != connected:
-            self.connected = connected
+    def _set_connected(self, is_connected: bool) -> None:  # noqa: FBT001 - a callback of one argument
+        if self.connected != is_connected:
+            self.connected = is_connected
             self._hand_over()
-
-
-class _Listener(WSListener):
-    """One connection: puts frames together and passes them on. picows answers pings by itself."""
-
-    def __init__(self, feed: BinanceFeed) -> None:
-        super().__init__()
-        self._feed = feed
-        self._parts = bytearray()
-
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """Handle one frame. It points into picows' buffer, so what is kept is copied."""
-        if frame.msg_type == WSMsgType.CLOSE:
-            transport.send_close(WSCloseCode.OK)
-            transport.disconnect()
-        elif frame.msg_type in _DATA:
-            self._take(transport, frame)
-
-    def _take(self, transport: WSTransport, frame: WSFrame) -> None:
-        payload = frame.get_payload_as_bytes()
-        if frame.fin and not self._parts:
-            self._feed.take(payload)
-            return
-        self._parts += payload
-        if len(self._parts) > MAX_FRAME_BYTES:
-            transport.disconnect()
-        elif frame.fin:
-            self._feed.take(bytes(self._parts))
-            self._parts.clear()
-
-
-_DATA = frozenset({WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION})
