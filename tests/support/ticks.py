@@ -1,5 +1,6 @@
 """Ticks for tests, and the naive grouping that candles are held against: as plain as it can be, and slow."""
 
+import random
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
@@ -78,3 +79,14 @@ def split(batch: Sequence[Tick], cuts: Iterable[int]) -> list[Sequence[Tick]]:
     places = sorted(each % (len(batch) + 1) for each in cuts)
     edges = [0, *places, len(batch)]
     return [batch[start:end] for start, end in pairwise(edges)]
+
+
+def walk(count: int, seed: int) -> list[Tick]:
+    """A seeded walk with ids from 1 in which many trades share a millisecond."""
+    numbers = random.Random(seed)
+    price, time_us, walked = 6_000_000, MOMENT_US, []
+    for trade_id in range(1, count + 1):
+        price = max(1, price + numbers.randint(-30, 30))
+        time_us += 1000 * numbers.choice([0, 0, 0, 1, 40, 900])
+        walked.append(Tick(trade_id, time_us, price, numbers.randint(1, 10**9), numbers.random() < 0.5, time_us))
+    return walked

@@ -9,7 +9,16 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, StringConstraints
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    StringConstraints,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 CHECKOUT = Path(__file__).parents[3]
@@ -87,6 +96,16 @@ class MarketSettings(_Group):
     """Where the public trade streams are."""
     binance_wait_s: PositiveFloat = 5.0
     """How long ``auto`` waits for Binance's first trade before it takes the next feed."""
+    binance_rest_url: str = "https://api.binance.com"
+    """Where trades that the stream lost are fetched."""
+    binance_api_key: SecretStr | None = None
+    """Key sent when trades are fetched, for the case that Binance wants one. No permission is needed."""
+    backfill: bool = True
+    """Fetch what the stream of Binance lost."""
+    backfill_max_trades: PositiveInt = 5_000_000
+    """A gap with more missing trades is left open, and says so. A thousand trades take one request."""
+    backfill_weight_per_minute: int = Field(default=3_000, ge=25, le=6_000)
+    """Request weight that fetching may use each minute. Binance allows an address 6,000 for all its programs."""
     binance_replace_after_s: PositiveFloat = 23 * 3600.0
     """A connection to Binance is replaced at this age, before Binance ends it at 24 hours."""
     binance_quiet_s: PositiveFloat = 60.0

@@ -73,8 +73,29 @@ def entries_of(read: Read) -> Iterator[StreamEntry]:
     """A read as entries of the stream, none with more than `MAX_TICKS_PER_ENTRY` ticks."""
     for batch in read.ticks:
         for start in range(0, len(batch.ticks), MAX_TICKS_PER_ENTRY):
-            yield TickBatch(batch.source, batch.symbol, batch.ticks[start : start + MAX_TICKS_PER_ENTRY])
+            part = batch.ticks[start : start + MAX_TICKS_PER_ENTRY]
+            yield TickBatch(batch.source, batch.symbol, part, batch.is_backfill)
     yield from read.refused
+
+
+async def until_taken(
+    call: Callable[[], Awaitable[object]], *, once_back: Callable[[], Awaitable[object]] | None = None
+) -> None:
+    """Call until the bus takes it, however long that takes; ``once_back`` goes first when the bus was away."""
+    retry_s = FIRST_RETRY_S
+    was_away = False
+    while True:
+        try:
+            if was_away and once_back is not None:
+                await once_back()
+            await call()
+        except BusUnavailableError as error:
+            log.warning("feed.bus_away", error=str(error), retry_s=retry_s)
+            was_away = True
+            await asyncio.sleep(retry_s)
+            retry_s = min(2 * retry_s, LONGEST_RETRY_S)
+        else:
+            return
 
 
 class _Carrier:
@@ -117,17 +138,4 @@ class _Carrier:
 
     async def _insist(self, call: Callable[[], Awaitable[object]]) -> None:
         """Call until the bus takes it. A bus that was away may have forgotten its keys, so the state is said anew."""
-        retry_s = FIRST_RETRY_S
-        was_away = False
-        while True:
-            try:
-                if was_away:
-                    await self._say_state()
-                await call()
-            except BusUnavailableError as error:
-                log.warning("feed.bus_away", error=str(error), retry_s=retry_s)
-                was_away = True
-                await asyncio.sleep(retry_s)
-                retry_s = min(2 * retry_s, LONGEST_RETRY_S)
-            else:
-                return
+        await until_taken(call, once_back=self._say_state)

@@ -1,8 +1,9 @@
 """The ledger of missing trade ids: an exchange numbers its trades without gaps, so a jump is a loss, and it is said.
 
 A *gap* lies between two neighbouring ids that the house has: how many ids are missing there, and when they were. A late
-tick fills it by one; at none missing the gap is closed and stays as history. Ids below a series' first are no gap: the
-house began to listen later. Everything here counts *new* ticks only, so it must share the transaction that stores them.
+tick fills it by one; when none is missing but what does not exist, the gap is closed and stays as history. Ids below a
+series' first are no gap: the house began to listen later. Everything here counts *new* ticks only, so it must share the
+transaction that stores them. `fondaco.market.gap_filling` is the same ledger for whoever fetches what is missing.
 """
 
 from collections.abc import Sequence
@@ -42,8 +43,10 @@ INSERT INTO gaps (source, symbol, after_trade_id, before_trade_id, missing, from
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
 """
 
-_FILL = """ UPDATE gaps SET missing = missing - filling.ids, filled_at = CASE WHEN missing = filling.ids THEN
-%(now)s::timestamptz END FROM (
+_FILL = """
+UPDATE gaps SET missing = missing - filling.ids, absent = least(absent, missing - filling.ids),
+    filled_at = CASE WHEN missing - filling.ids <= absent THEN %(now)s::timestamptz END
+FROM (
     SELECT g.after_trade_id, count(*) AS ids FROM gaps g
     JOIN unnest(%(ids)s::int8[]) AS late (id) ON late.id > g.after_trade_id AND late.id < g.before_trade_id
     WHERE g.source = %(source)s AND g.symbol = %(symbol)s AND g.filled_at IS NULL

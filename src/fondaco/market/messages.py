@@ -57,11 +57,15 @@ class Tick(msgspec.Struct, frozen=True, array_like=True):
 
 
 class TickBatch(msgspec.Struct, frozen=True, tag="ticks"):
-    """Ticks of one symbol from one read of the wire, in the order received."""
+    """Ticks of one symbol from one read of the wire, in the order received.
+
+    ``is_backfill`` marks ticks fetched afterwards, which are no news: they go into tables and candles, not on the tape.
+    """
 
     source: Source
     symbol: SymbolCode
     ticks: tuple[Tick, ...]
+    is_backfill: bool = False
 
 
 class Refused(msgspec.Struct, frozen=True, tag="refused"):

@@ -102,6 +102,10 @@ class MissingTrades(NamedTuple):
     to_time: datetime
     detected_at: datetime
     filled_at: datetime | None
+    absent: int
+    attempts: int
+    tried_at: datetime | None
+    problem: str | None
 
 
 _SOURCE = text("SELECT source FROM market_feeds WHERE symbol = :symbol")
@@ -158,7 +162,7 @@ _PRICES = text(
 _GAPS = text(
     """
     SELECT g.symbol, g.source, g.after_trade_id, g.before_trade_id, g.missing, g.from_time, g.to_time, g.detected_at,
-        g.filled_at
+        g.filled_at, g.absent, g.attempts, g.tried_at, g.problem
     FROM market_feeds f JOIN gaps g ON g.source = f.source AND g.symbol = f.symbol
     WHERE f.symbol = ANY(:symbols) AND (g.filled_at IS NULL) = coalesce(CAST(:open AS boolean), g.filled_at IS NULL)
     ORDER BY g.from_time DESC, g.symbol, g.after_trade_id DESC LIMIT :limit

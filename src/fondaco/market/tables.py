@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Index, Numeric, Text, text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Index, Integer, Numeric, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from fondaco.core.candles import Timeframe
@@ -129,12 +129,17 @@ class TickHeadRow(Base):
 
 
 class GapRow(Base):
-    """Missing trade ids of a symbol: where a feed lost prints, how many, and when they were filled in."""
+    """Missing trade ids of a symbol: where a feed lost prints, how many, and when they were filled in.
+
+    ``missing`` counts the ids that are not stored, ``absent`` those among them that the exchange itself does not have.
+    A gap is filled once no other is missing.
+    """
 
     __tablename__ = "gaps"
     __table_args__ = (
         _one_of("source", Source),
         CheckConstraint("before_trade_id > after_trade_id + 1", name="order"),
+        CheckConstraint("absent BETWEEN 0 AND missing", name="absent"),
         Index("idx_gaps_open", "source", "symbol", "from_time", postgresql_where=text("filled_at IS NULL")),
         {"info": OWNER},
     )
@@ -148,6 +153,10 @@ class GapRow(Base):
     to_time: Mapped[datetime]
     detected_at: Mapped[datetime]
     filled_at: Mapped[datetime | None]
+    absent: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    attempts: Mapped[int] = mapped_column(Integer, server_default="0")
+    tried_at: Mapped[datetime | None]
+    problem: Mapped[str | None] = mapped_column(Text)
 
 
 class QuarantineRow(Base):

@@ -1,4 +1,4 @@
-"""Binance's public trade streams: bytes of one WebSocket frame in, a typed print or a named problem out.
+"""Binance's public trades: bytes of one WebSocket frame in, a typed print or a named problem out; old trades of REST.
 
 Only what a print needs is read (EXP-2); every other field is skipped without making an object of it. Prices and
 quantities stay the text that Binance sent. Frames of other kinds (depth, book ticker, answers to requests) are told
@@ -43,6 +43,16 @@ class AggTrade(msgspec.Struct, tag_field="e", tag="aggTrade", frozen=True, gc=Fa
     buyer_is_maker: bool = msgspec.field(name="m")
 
 
+class PastTrade(msgspec.Struct, frozen=True, gc=False):
+    """One trade of ``GET /api/v3/historicalTrades``."""
+
+    trade_id: int = msgspec.field(name="id")
+    price: str
+    quantity: str = msgspec.field(name="qty")
+    time_ms: int = msgspec.field(name="time")
+    buyer_is_maker: bool = msgspec.field(name="isBuyerMaker")
+
+
 Print: TypeAlias = Trade | AggTrade
 
 _PRINT_KINDS = frozenset({"trade", "aggTrade"})
@@ -74,6 +84,9 @@ _decode_combined = msgspec.json.Decoder(_Combined).decode
 _print_decoder: msgspec.json.Decoder[Print] = msgspec.json.Decoder(Trade | AggTrade)
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_event = msgspec.json.Decoder(_Event).decode
+
+decode_past_trades = msgspec.json.Decoder(list[PastTrade]).decode
+"""Read an answer of ``GET /api/v3/historicalTrades``; raises `msgspec.DecodeError` on anything else."""
 
 _NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are no JSON, no UTF-8, or nested deeper than the interpreter's stack allows."""

@@ -3,8 +3,9 @@
 import asyncio
 import gzip
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
+from types import MappingProxyType
 
 import msgspec
 import pytest
@@ -20,6 +21,7 @@ from support import needs
 from support.feeding import NOW_US, Clock, catalogue, ticks_of, unreceived
 from support.waiting import eventually
 
+NO_SETTINGS: Mapping[str, float] = MappingProxyType({})
 CATALOGUE = catalogue("BTC/USDT")
 NOISE_EVERY = 7
 """Of the depth and book frames of a recording, one in so many goes along."""
@@ -44,8 +46,10 @@ async def server(play: Play, **options: object) -> AsyncIterator[str]:
         yield f"ws://127.0.0.1:{port}"
 
 
-def feed_of(url: str, *, max_waiting_frames: int = MAX_WAITING_FRAMES, **settings: float) -> BinanceFeed:
-    market = MarketSettings.model_validate({"binance_ws_url": url} | settings)
+def feed_of(
+    url: str, *, max_waiting_frames: int = MAX_WAITING_FRAMES, settings: Mapping[str, float] = NO_SETTINGS
+) -> BinanceFeed:
+    market = MarketSettings.model_validate({"binance_ws_url": url, **settings})
     return BinanceFeed(market, CATALOGUE, Clock(), sleep=no_pause, max_waiting_frames=max_waiting_frames)
 
 
@@ -88,13 +92,15 @@ def sends(*frames: str | bytes | Sequence[str]) -> Play:
 
 @pytest.mark.parametrize(("days", "trades"), [("2024-08-08_2024-08-09", 19_904), ("2023-04-05", 3_144)])
 async def test_recorded_raw_lines_arrive_as_the_trades_of_the_exchanges_own_file(days: str, trades: int) -> None:
+    raw = needs.recorded(f"binance_spot_btcusdt_ws_raw_{days}.jsonl.gz")
+    csv = needs.recorded(f"binance_spot_btcusdt_trades_{days}.csv.gz")
     asked: list[str] = []
     decode = msgspec.json.Decoder(RawLine).decode
 
     async def play(connection: ServerConnection) -> None:
         assert connection.request is not None
         asked.append(connection.request.path)
-        with gzip.open(needs.recorded(f"binance_spot_btcusdt_ws_raw_{days}.jsonl.gz")) as lines:
+        with gzip.open(raw) as lines:
             for number, line in enumerate(lines):
                 if b"@trade" in line or number % NOISE_EVERY == 0:
                     await connection.send(bytes(decode(line).msg), text=True)
@@ -102,7 +108,6 @@ async def test_recorded_raw_lines_arrive_as_the_trades_of_the_exchanges_own_file
 
     async with server(play) as url:
         reads = await collect(feed_of(url), trades)
-    csv = needs.recorded(f"binance_spot_btcusdt_trades_{days}.csv.gz")
     columns = load_recording(csv, CATALOGUE, received_us=NOW_US).series["BTCUSDT"]
     listed = (columns.trade_id, columns.time_us, columns.price, columns.quantity, columns.buyer_is_maker)
     expected = list(zip(*(column.tolist() for column in listed), strict=True))
@@ -301,7 +306,7 @@ async def test_a_connection_that_will_end_is_replaced_before_it_is_let_go_and_no
     handover = Handover(*last_words)
     states: list[bool] = []
     async with server(handover.play) as url, asyncio.timeout(60):
-        feed = feed_of(url, **settings)
+        feed = feed_of(url, settings=settings)
         got: list[int] = []
         async with aclosing(feed.reads()) as stream:
             async for read in stream:

@@ -17,26 +17,15 @@ from fondaco.infra.bus.socket import serve_local_bus
 from fondaco.infra.database import Database
 from fondaco.infra.postgres import EmbeddedPostgres
 from fondaco.infra.settings import BusSettings, DatabaseSettings, Settings
-from fondaco.market.messages import RECORDERS, TICKS_STREAM, Source, Tick, TickBatch, encode_entry
+from fondaco.market.messages import RECORDERS, TICKS_STREAM, Source, TickBatch, encode_entry
 from support.places import open_folder
 from support.stored import gaps_of, ticks_of, verified
-from support.ticks import MOMENT_US
+from support.ticks import walk
 from support.waiting import eventually
 
 TICKS_PER_ENTRY = 20
 MAX_PAUSE_S = 0.3
 PATIENCE_S = 60
-
-
-def source(count: int, seed: int) -> list[Tick]:
-    """A seeded walk in which many trades share a millisecond."""
-    numbers = random.Random(seed)
-    price, time_us, ticks = 6_000_000, MOMENT_US, []
-    for trade_id in range(1, count + 1):
-        price = max(1, price + numbers.randint(-30, 30))
-        time_us += 1000 * numbers.choice([0, 0, 0, 1, 40, 900])
-        ticks.append(Tick(trade_id, time_us, price, numbers.randint(1, 10**9), numbers.random() < 0.5, time_us))
-    return ticks
 
 
 class Victims:
@@ -109,7 +98,7 @@ async def house() -> AsyncIterator[tuple[Victims, Bus]]:
 
 
 async def prove(*, ticks: int, kills: int, seed: int) -> None:
-    stored = source(ticks, seed)
+    stored = walk(ticks, seed)
     numbers = random.Random(seed + 1)
     async with house() as (victims, bus):
         entries = [

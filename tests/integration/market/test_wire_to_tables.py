@@ -51,10 +51,11 @@ class CountingStore(TickStore):
 @pytest.mark.parametrize("days", ["2024-08-08_2024-08-09", "2023-04-05"])
 async def test_the_tables_end_equal_to_the_exchanges_own_file(days: str, database: Database) -> None:
     decode = msgspec.json.Decoder(RawLine).decode
+    raw = needs.recorded(f"binance_spot_btcusdt_ws_raw_{days}.jsonl.gz")
 
     async def play(connection: ServerConnection) -> None:
         await connection.send(RUBBISH)
-        with gzip.open(needs.recorded(f"binance_spot_btcusdt_ws_raw_{days}.jsonl.gz")) as lines:
+        with gzip.open(raw) as lines:
             for line in lines:
                 if b"@trade" in line:
                     await connection.send(bytes(decode(line).msg), text=True)

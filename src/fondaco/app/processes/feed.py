@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from fondaco.app.configuration import begin
 from fondaco.app.processes.parts import catalogue_of, house_parts, run, until_stopped
+from fondaco.core.listings import Catalogue
 from fondaco.infra.bus.port import Bus
 from fondaco.infra.clock import now_us
 from fondaco.infra.database import Database, DatabaseUnavailableError
@@ -19,6 +20,8 @@ from fondaco.infra.errors import UserError
 from fondaco.infra.settings import Settings
 from fondaco.market.current import resume_points, set_current_feed
 from fondaco.market.feeder import run_feed
+from fondaco.market.feeds.backfill import Backfiller
+from fondaco.market.feeds.binance_rest import BinanceHistory
 from fondaco.market.feeds.choose import choose_feed
 from fondaco.market.feeds.port import Feed, FeedError, Resume
 from fondaco.market.messages import Source
@@ -57,9 +60,20 @@ async def _choose_and_run(settings: Settings, database: Database, bus: Bus) -> N
         noting = group.create_task(_note(database, chosen))
         if chosen.source is not Source.BINANCE:
             await noting  # its anchors must be known before its first trade
+        elif settings.market.backfill:
+            group.create_task(_backfill(settings, database, bus, catalogue))
         await run_feed(chosen, bus, catalogue, settings.market, now_us)
         log.info("feed.ended")
         await asyncio.Event().wait()  # a recording that does not loop is over; its trades stay on show
+
+
+async def _backfill(settings: Settings, database: Database, bus: Bus, catalogue: Catalogue) -> None:
+    """Fetch what the stream loses."""
+    history = BinanceHistory(settings.market)
+    try:
+        await Backfiller(database, bus, catalogue, history, settings.market, clock_us=now_us).run()
+    finally:
+        await history.aclose()
 
 
 async def _resume(database: Database) -> Resume:

@@ -120,7 +120,11 @@ class Symbols(msgspec.Struct, frozen=True):
 
 
 class Gap(msgspec.Struct, frozen=True, rename={"from_": "from"}):
-    """Missing trade ids: all above `after_trade_id` and below `before_trade_id`, `missing` of them still unknown."""
+    """Missing trade ids: all above `after_trade_id` and below `before_trade_id`, `missing` of them not stored.
+
+    Of those, the exchange itself does not have `absent`. `problem` says what was in the way when the rest was last
+    fetched.
+    """
 
     symbol: str
     source: str
@@ -131,6 +135,10 @@ class Gap(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     to: str
     detected_at: str
     filled_at: str | None
+    absent: int
+    attempts: int
+    tried_at: str | None
+    problem: str | None
 
 
 class Gaps(msgspec.Struct, frozen=True):
@@ -242,6 +250,10 @@ def gap(row: reads.MissingTrades) -> Gap:
         iso(row.to_time),
         iso(row.detected_at),
         iso(row.filled_at) if row.filled_at else None,
+        row.absent,
+        row.attempts,
+        iso(row.tried_at) if row.tried_at else None,
+        row.problem,
     )
 
 

@@ -63,6 +63,10 @@ GAPS = Gaps(
             to="2024-08-08T23:55:01.120000Z",
             detected_at="2024-08-08T23:55:01.200000Z",
             filled_at=None,
+            absent=0,
+            attempts=1,
+            tried_at="2024-08-08T23:55:06.004000Z",
+            problem="rate_limited",
         )
     ]
 )

@@ -137,13 +137,9 @@ class Board:
         return self._catalogue.symbols
 
     def entry(self, entry_id: str, entry: StreamEntry) -> int:
-        """Take an entry of the ticks stream, once; returns how many ticks it brought to the tape."""
+        """Take an entry of the ticks stream, once; returns how many ticks it brought."""
         ticks = entry.ticks if isinstance(entry, TickBatch) else ()
-        market = self._market(entry.source, entry.symbol) if isinstance(entry, TickBatch) and ticks else None
-        if market is not None:
-            market.show(ticks)
-            if market.instrument.symbol not in self._sources:
-                self.use(market.instrument.symbol, entry.source)
+        market = self._show(entry) if isinstance(entry, TickBatch) and ticks else None
         if entry_id in self._early:
             del self._early[entry_id]
         else:
@@ -272,6 +268,16 @@ class Board:
                 series.settle()
             elif bars := series.changes(now_us):
                 yield Change(channel, _candle_items(market.instrument, bars), 0)
+
+    def _show(self, batch: TickBatch) -> Market | None:
+        """Put a batch on the tape of its market, if it is news and of a listed symbol; returns the market."""
+        market = self._market(batch.source, batch.symbol)
+        if market is not None:
+            if not batch.is_backfill:
+                market.show(batch.ticks)
+            if batch.symbol not in self._sources:
+                self.use(batch.symbol, batch.source)
+        return market
 
     def _shown(self, symbol: str) -> Market | None:
         source = self._sources.get(symbol)

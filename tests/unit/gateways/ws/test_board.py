@@ -196,3 +196,12 @@ def test_a_commit_that_changes_nothing_is_not_told() -> None:
     assert len(board.changes([MINUTES])) == 1
     board.stored(commit("1", ticks=[tick(1), tick(2)]))
     assert board.changes([MINUTES]) == []
+
+
+def test_what_was_fetched_afterwards_goes_into_the_candles_and_not_on_the_tape() -> None:
+    board = new_board()
+    bring(board, "live", tick(9))
+    board.changes([])
+    board.entry("late", TickBatch(Source.REPLAY, SYMBOL, (tick(8),), is_backfill=True))
+    assert board.changes([TICKS]) == []
+    assert trades(board.snapshot(MINUTES)) == {0: 2}
