@@ -4,20 +4,45 @@
 says how many times better than the baseline we are, above 1 being better for rates and for times alike.
 """
 
+import argparse
+import asyncio
 import json
 import os
 import statistics
 import sys
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple, TypeAlias
 
 from sqlalchemy import text
 
 from fondaco.infra.database import Database
 
+Benchmark: TypeAlias = Callable[..., Awaitable[None] | None]
+"""Takes its name and ``quick``, and reports its figure."""
+
 RUNS = 3
 LESS_IS_BETTER = frozenset({"ms", "s", "µs"})
+
+
+def main(benchmarks: Mapping[str, Benchmark], about: str | None) -> None:
+    """Read the command line and run the named benchmarks one after the other; all when none is named."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument(
+        "names", nargs="*", default=list(benchmarks), help=f"of {', '.join(benchmarks)}; all by default"
+    )
+    parser.add_argument("--quick", action="store_true", help="a tenth of the data")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - set(benchmarks):
+        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
+    for name in arguments.names:
+        running = benchmarks[name](name, quick=arguments.quick)
+        if running is not None:
+            asyncio.run(_until_done(running))
+
+
+async def _until_done(running: Awaitable[None]) -> None:
+    await running
 
 
 class Baseline(NamedTuple):

@@ -1,0 +1,228 @@
+"""The order book of one market: price before time, whole lots, no money.
+
+`Book` calls the compiled `kernel`, one command at a time for the engine or a batch at a time for backtests;
+`reference.ReferenceBook` does the same in plain Python, and tests hold one against the other. The words of both stand
+in `vocabulary`.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from fondaco.core.book import kernel
+from fondaco.core.book.vocabulary import (
+    MAX_NOTIONAL,
+    MAX_PRICE_TICKS,
+    NO_ORDER,
+    NOBODY,
+    Depth,
+    Fill,
+    Meeting,
+    Outcome,
+    Placed,
+    Resting,
+    SelfTrade,
+    Side,
+    Walk,
+)
+
+__all__ = [
+    "MAX_NOTIONAL",
+    "MAX_PRICE_TICKS",
+    "NOBODY",
+    "NO_ORDER",
+    "BatchSums",
+    "Book",
+    "Depth",
+    "Fill",
+    "Meeting",
+    "Outcome",
+    "Placed",
+    "Resting",
+    "SelfTrade",
+    "Side",
+    "Walk",
+]
+
+FIRST_ROWS: Final = 1_024
+"""Orders, levels and blocks that a new book has room for; each doubles when it is full."""
+MAX_ROWS: Final = 2**31
+"""Orders that a book can hold: a handle has 32 bits for the row."""
+
+_OUTCOMES = tuple(Outcome)
+_MEETINGS = tuple(Meeting)
+_NOTHING: tuple[Fill, ...] = ()
+
+
+class BatchSums:
+    """What a batch came to: enough to tell whether two books did the same."""
+
+    def __init__(self, trades: int, traded_lots: int, cancelled_lots: int, mix: int) -> None:
+        self.trades = trades
+        self.traded_lots = traded_lots
+        self.cancelled_lots = cancelled_lots
+        self.mix = mix
+
+
+class Book:
+    """One book. A price is from 1 to ``max_price`` ticks, an order has at least one lot; the caller sees to both.
+
+    Args:
+        max_price: the highest price, at most `MAX_PRICE_TICKS`.
+        max_touched: how many resting orders one order may meet.
+    """
+
+    def __init__(self, max_price: int, *, max_touched: int = 1_000) -> None:
+        assert 0 < max_price <= MAX_PRICE_TICKS
+        self.max_price = max_price
+        self._header = np.zeros(kernel.HEADER_SIZE, np.int64)
+        blocks = (max_price >> 6) + 1
+        summary_size = self._lay_out_summaries(blocks)
+        # Zeros that nobody has touched are address space, not memory.
+        self._directory = np.zeros(2 * blocks, np.int64)
+        self._summaries = np.zeros(2 * summary_size, np.int64)
+        self._fills = np.zeros((max_touched, kernel.FILL_SIZE), np.int64)
+        self._orders = np.zeros((0, kernel.ORDER_SIZE), np.int64)
+        self._levels = np.zeros((0, kernel.LEVEL_SIZE), np.int64)
+        self._blocks = np.zeros((0, kernel.BLOCK_SIZE), np.int64)
+        fixed = {
+            kernel.DIRECTORY: self._directory.ctypes.data,
+            kernel.DIRECTORY_SIZE: blocks,
+            kernel.SUMMARIES: self._summaries.ctypes.data,
+            kernel.SUMMARY_SIZE: summary_size,
+            kernel.FILLS: self._fills.ctypes.data,
+            kernel.MAX_FILLS: max_touched,
+            kernel.FREE_ORDER: kernel.NONE,
+            kernel.FREE_LEVEL: kernel.NONE,
+            kernel.FREE_BLOCK: kernel.NONE,
+        }
+        for field, value in fixed.items():
+            self._header[field] = value
+        self._book = self._header.ctypes.data
+        self._grow()
+
+    def __len__(self) -> int:
+        return int(self._header[kernel.COUNT_OF_ORDERS])
+
+    def place(  # noqa: PLR0913 - what an order is
+        self,
+        order_id: int,
+        side: Side,
+        price: int,
+        lots: int,
+        *,
+        owner: int = NOBODY,
+        self_trade: SelfTrade = SelfTrade.ALLOW,
+        rests: bool = True,
+        makes_only: bool = False,
+    ) -> Placed:
+        """Match an order against the other side as far as its price allows; let the rest of it rest, if it may."""
+        assert 0 < price <= self.max_price
+        assert lots > 0
+        while True:
+            outcome, handle, left, met = kernel.place(
+                self._book, order_id, int(side), price, lots, owner, int(self_trade), rests, makes_only
+            )
+            if outcome != kernel.GROW:
+                break
+            self._grow()
+        fills = _NOTHING
+        if met:
+            fills = tuple(
+                [
+                    Fill(maker, at, taken, stays, _MEETINGS[how])
+                    for maker, at, taken, stays, how in self._fills[:met].tolist()
+                ]
+            )
+        return Placed(_OUTCOMES[outcome], handle, left, fills)
+
+    def cancel(self, handle: int) -> int:
+        """Take an order out; returns the lots it had, 0 when it is not there."""
+        return kernel.cancel(self._book, handle)
+
+    def reduce(self, handle: int, lots: int) -> bool:
+        """Lower an order to so many lots, at least one and fewer than it has; its place in the queue stays."""
+        return kernel.reduce(self._book, handle, lots)
+
+    def walk(
+        self,
+        side: Side,
+        price: int,
+        lots: int,
+        *,
+        owner: int = NOBODY,
+        self_trade: SelfTrade = SelfTrade.ALLOW,
+    ) -> Walk:
+        """What an order of this side would get up to a price."""
+        got, notional, worst, _ = kernel.walk(self._book, int(side), price, lots, owner, int(self_trade))
+        return Walk(got, notional, worst)
+
+    def best(self, side: Side) -> int:
+        """The best price of a side; 0 when it is empty."""
+        return int(self._header[kernel.BEST + side])
+
+    def depth(self, side: Side, count: int) -> list[Depth]:
+        """The best levels of a side, best first."""
+        out = np.zeros((min(count, len(self._levels)), 3), np.int64)
+        found = kernel.levels_of(self._book, int(side), out)
+        return [Depth(*row) for row in out[:found].tolist()]
+
+    def resting(self) -> list[Resting]:
+        """Every order, bids before asks, in the order in which they would be served."""
+        out = np.zeros((len(self), 4), np.int64)
+        resting = []
+        for side in Side:
+            found = kernel.queue_of(self._book, int(side), out)
+            resting += [Resting(id_, owner, side, price, lots) for id_, owner, price, lots in out[:found].tolist()]
+        return resting
+
+    def run(self, commands: kernel.Int64s) -> BatchSums:
+        """Run a batch: rows of (`kernel.PLACE`, side, price, lots) or (`kernel.CANCEL`, number of the placing row).
+
+        An order's id is its row's number. For benchmarks and backtests, where a call for each order would cost more
+        than the order.
+        """
+        handles = np.full(len(commands), NO_ORDER, np.int64)
+        sums = np.zeros(4, np.int64)
+        at = 0
+        while (at := kernel.run(self._book, commands, at, handles, sums)) < len(commands):
+            self._grow()
+        return BatchSums(*sums.tolist())
+
+    def _lay_out_summaries(self, blocks: int) -> int:
+        """Write into the header where each summary of a side begins; returns how many words they take."""
+        start, height, bits = 0, 0, blocks
+        while height == 0 or bits > 1:
+            self._header[kernel.HEIGHTS + 1 + height] = start
+            bits = (bits + 63) >> 6
+            start, height = start + bits, height + 1
+        assert height <= kernel.MAX_HEIGHTS
+        self._header[kernel.HEIGHTS] = height
+        return start
+
+    def _grow(self) -> None:
+        """Double whatever has no free row."""
+        header = self._header
+        if header[kernel.FREE_ORDER] == kernel.NONE:
+            header[kernel.FREE_ORDER] = len(self._orders)
+            self._orders = _doubled(self._orders, kernel.NEXT)
+        if header[kernel.FREE_LEVEL] == kernel.NONE:
+            header[kernel.FREE_LEVEL] = len(self._levels)
+            self._levels = _doubled(self._levels, kernel.NEXT_FREE)
+        if header[kernel.FREE_BLOCK] == kernel.NONE:
+            header[kernel.FREE_BLOCK] = len(self._blocks)
+            self._blocks = _doubled(self._blocks, kernel.BITS)
+        assert len(self._orders) <= MAX_ROWS
+        header[kernel.ORDERS] = self._orders.ctypes.data
+        header[kernel.LEVELS] = self._levels.ctypes.data
+        header[kernel.BLOCKS] = self._blocks.ctypes.data
+        header[kernel.ORDER_ROWS] = len(self._orders)
+
+
+def _doubled(rows: kernel.Int64s, link: int) -> kernel.Int64s:
+    """The same rows and as many free ones behind them, each linked to the next."""
+    grown = np.zeros((max(FIRST_ROWS, 2 * len(rows)), rows.shape[1]), np.int64)
+    grown[: len(rows)] = rows
+    grown[len(rows) :, link] = np.arange(len(rows) + 1, len(grown) + 1)
+    grown[-1, link] = kernel.NONE
+    return grown
