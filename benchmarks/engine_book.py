@@ -6,7 +6,8 @@ from time import perf_counter
 import numpy as np
 
 from fondaco.core.book import NO_ORDER, Book, Side
-from fondaco.core.book.kernel import CANCEL, PLACE, Int64s
+from fondaco.core.book.kernel import Int64s
+from fondaco.core.book.layout import CANCEL, PLACE
 from fondaco.core.book.reference import ReferenceBook
 from harness import Baseline, median_of_runs, report
 

@@ -1,7 +1,7 @@
 """`fondaco.core` is pure: a replayed journal and a backtest must run through the very code that trades.
 
-So core may import a short list of the standard library, msgspec, numpy and numba, and itself; it calls nothing that
-reads the world or differs from run to run; and neither core nor engine lets a float near an amount.
+So core may import a short list of the standard library, msgspec, numpy, numba with its llvmlite, and itself; it calls
+nothing that reads the world or differs from run to run; and neither core nor engine lets a float near an amount.
 """
 
 import ast
@@ -14,7 +14,7 @@ ALLOWED_IMPORTS = frozenset(
     {
         *("abc", "bisect", "collections", "contextlib", "dataclasses", "enum", "fractions", "functools", "hashlib"),
         *("heapq", "itertools", "math", "operator", "struct", "types", "typing"),
-        *("msgspec", "numpy", "numba"),
+        *("msgspec", "numpy", "numba", "llvmlite"),
     }
 )
 IMPURE_CALLS = frozenset(

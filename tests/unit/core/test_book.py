@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fondaco.core.book import FIRST_ROWS, NO_ORDER, Book, Fill, Meeting, Outcome, SelfTrade, Side
-from fondaco.core.book.kernel import CANCEL, PLACE
+from fondaco.core.book.layout import CANCEL, PLACE
 from fondaco.core.book.reference import ReferenceBook
 
 BUY, SELL = Side.BUY, Side.SELL

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from fondaco.core.book import kernel
+from fondaco.core.book import kernel, layout
 from fondaco.core.book.vocabulary import (
     MAX_NOTIONAL,
     MAX_PRICE_TICKS,
@@ -75,26 +75,26 @@ class Book:
     def __init__(self, max_price: int, *, max_touched: int = 1_000) -> None:
         assert 0 < max_price <= MAX_PRICE_TICKS
         self.max_price = max_price
-        self._header = np.zeros(kernel.HEADER_SIZE, np.int64)
+        self._header = np.zeros(layout.HEADER_SIZE, np.int64)
         blocks = (max_price >> 6) + 1
         summary_size = self._lay_out_summaries(blocks)
         # Zeros that nobody has touched are address space, not memory.
         self._directory = np.zeros(2 * blocks, np.int64)
         self._summaries = np.zeros(2 * summary_size, np.int64)
-        self._fills = np.zeros((max_touched, kernel.FILL_SIZE), np.int64)
-        self._orders = np.zeros((0, kernel.ORDER_SIZE), np.int64)
-        self._levels = np.zeros((0, kernel.LEVEL_SIZE), np.int64)
-        self._blocks = np.zeros((0, kernel.BLOCK_SIZE), np.int64)
+        self._fills = np.zeros((max_touched, layout.FILL_SIZE), np.int64)
+        self._orders = np.zeros((0, layout.ORDER_SIZE), np.int64)
+        self._levels = np.zeros((0, layout.LEVEL_SIZE), np.int64)
+        self._blocks = np.zeros((0, layout.BLOCK_SIZE), np.int64)
         fixed = {
-            kernel.DIRECTORY: self._directory.ctypes.data,
-            kernel.DIRECTORY_SIZE: blocks,
-            kernel.SUMMARIES: self._summaries.ctypes.data,
-            kernel.SUMMARY_SIZE: summary_size,
-            kernel.FILLS: self._fills.ctypes.data,
-            kernel.MAX_FILLS: max_touched,
-            kernel.FREE_ORDER: kernel.NONE,
-            kernel.FREE_LEVEL: kernel.NONE,
-            kernel.FREE_BLOCK: kernel.NONE,
+            layout.DIRECTORY: self._directory.ctypes.data,
+            layout.DIRECTORY_SIZE: blocks,
+            layout.SUMMARIES: self._summaries.ctypes.data,
+            layout.SUMMARY_SIZE: summary_size,
+            layout.FILLS: self._fills.ctypes.data,
+            layout.MAX_FILLS: max_touched,
+            layout.FREE_ORDER: layout.NONE,
+            layout.FREE_LEVEL: layout.NONE,
+            layout.FREE_BLOCK: layout.NONE,
         }
         for field, value in fixed.items():
             self._header[field] = value
@@ -102,9 +102,9 @@ class Book:
         self._grow()
 
     def __len__(self) -> int:
-        return int(self._header[kernel.COUNT_OF_ORDERS])
+        return int(self._header[layout.COUNT_OF_ORDERS])
 
-    def place(  # noqa: PLR0913 - what an order is
+    def place(
         self,
         order_id: int,
         side: Side,
@@ -123,7 +123,7 @@ class Book:
             outcome, handle, left, met = kernel.place(
                 self._book, order_id, int(side), price, lots, owner, int(self_trade), rests, makes_only
             )
-            if outcome != kernel.GROW:
+            if outcome != layout.GROW:
                 break
             self._grow()
         fills = _NOTHING
@@ -159,7 +159,7 @@ class Book:
 
     def best(self, side: Side) -> int:
         """The best price of a side; 0 when it is empty."""
-        return int(self._header[kernel.BEST + side])
+        return int(self._header[layout.BEST + side])
 
     def depth(self, side: Side, count: int) -> list[Depth]:
         """The best levels of a side, best first."""
@@ -177,7 +177,7 @@ class Book:
         return resting
 
     def run(self, commands: kernel.Int64s) -> BatchSums:
-        """Run a batch: rows of (`kernel.PLACE`, side, price, lots) or (`kernel.CANCEL`, number of the placing row).
+        """Run a batch: rows of (`layout.PLACE`, side, price, lots) or (`layout.CANCEL`, number of the placing row).
 
         An order's id is its row's number. For benchmarks and backtests, where a call for each order would cost more
         than the order.
@@ -193,30 +193,30 @@ class Book:
         """Write into the header where each summary of a side begins; returns how many words they take."""
         start, height, bits = 0, 0, blocks
         while height == 0 or bits > 1:
-            self._header[kernel.HEIGHTS + 1 + height] = start
+            self._header[layout.HEIGHTS + 1 + height] = start
             bits = (bits + 63) >> 6
             start, height = start + bits, height + 1
-        assert height <= kernel.MAX_HEIGHTS
-        self._header[kernel.HEIGHTS] = height
+        assert height <= layout.MAX_HEIGHTS
+        self._header[layout.HEIGHTS] = height
         return start
 
     def _grow(self) -> None:
         """Double whatever has no free row."""
         header = self._header
-        if header[kernel.FREE_ORDER] == kernel.NONE:
-            header[kernel.FREE_ORDER] = len(self._orders)
-            self._orders = _doubled(self._orders, kernel.NEXT)
-        if header[kernel.FREE_LEVEL] == kernel.NONE:
-            header[kernel.FREE_LEVEL] = len(self._levels)
-            self._levels = _doubled(self._levels, kernel.NEXT_FREE)
-        if header[kernel.FREE_BLOCK] == kernel.NONE:
-            header[kernel.FREE_BLOCK] = len(self._blocks)
-            self._blocks = _doubled(self._blocks, kernel.BITS)
+        if header[layout.FREE_ORDER] == layout.NONE:
+            header[layout.FREE_ORDER] = len(self._orders)
+            self._orders = _doubled(self._orders, layout.NEXT)
+        if header[layout.FREE_LEVEL] == layout.NONE:
+            header[layout.FREE_LEVEL] = len(self._levels)
+            self._levels = _doubled(self._levels, layout.NEXT_FREE)
+        if header[layout.FREE_BLOCK] == layout.NONE:
+            header[layout.FREE_BLOCK] = len(self._blocks)
+            self._blocks = _doubled(self._blocks, layout.BITS)
         assert len(self._orders) <= MAX_ROWS
-        header[kernel.ORDERS] = self._orders.ctypes.data
-        header[kernel.LEVELS] = self._levels.ctypes.data
-        header[kernel.BLOCKS] = self._blocks.ctypes.data
-        header[kernel.ORDER_ROWS] = len(self._orders)
+        header[layout.ORDERS] = self._orders.ctypes.data
+        header[layout.LEVELS] = self._levels.ctypes.data
+        header[layout.BLOCKS] = self._blocks.ctypes.data
+        header[layout.ORDER_ROWS] = len(self._orders)
 
 
 def _doubled(rows: kernel.Int64s, link: int) -> kernel.Int64s:
@@ -224,5 +224,5 @@ def _doubled(rows: kernel.Int64s, link: int) -> kernel.Int64s:
     grown = np.zeros((max(FIRST_ROWS, 2 * len(rows)), rows.shape[1]), np.int64)
     grown[: len(rows)] = rows
     grown[len(rows) :, link] = np.arange(len(rows) + 1, len(grown) + 1)
-    grown[-1, link] = kernel.NONE
+    grown[-1, link] = layout.NONE
     return grown

@@ -1,216 +1,79 @@
-"""The book's machinery, compiled: orders in rows, levels in queues, prices in a tree of bits.
+"""The book's machinery, compiled: orders in rows, levels in queues, and matching.
 
 **Orders** are rows of 64 bytes. Those of a price are a doubly linked queue, oldest first. A free row is a link of the
 list of free rows. A *handle* is a row's number and its generation, which changes each time the row is freed, so a
-handle that outlived its order finds nothing.
+handle that outlived its order finds nothing. The **prices** in use are a tree of bits: see `prices`.
 
-**Prices** in use are the bits of a tree with 64 branches: a *block* has one bit and one level for each of 64
-neighbouring prices; blocks that exist are bits of the first *summary*, words of it that are not zero bits of the next.
-The next price, however far away, is a few words off; an empty stretch costs address space and no memory.
-
-A function's ``book`` is the address of the header, where the addresses of everything else stand (see `memory`). Nothing
-here allocates: a call that may need a free row and finds none answers `GROW` before it has changed anything.
+A function's ``book`` is the address of the header, where the addresses of everything else stand: see `layout` and
+`memory`. Nothing here allocates: a call that may need a free row and finds none answers `GROW` before it has changed
+anything.
 
 Invariants: a level is in the tree exactly while it has orders; its lots and count are the sums over its queue; the best
 prices in the header are those of the tree; every row is in a queue or in the free list.
 """
 
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
-from fondaco.core.book.memory import get, leading_zeros, put, trailing_zeros
+from fondaco.core.book import layout, memory, prices
+from fondaco.core.book.layout import (
+    ALLOW,
+    BEST,
+    BUY,
+    CANCEL,
+    COUNT,
+    COUNT_OF_ORDERS,
+    DECREMENT,
+    DECREMENTED,
+    DONE,
+    EXPIRE_BOTH,
+    EXPIRE_MAKER,
+    EXPIRE_TAKER,
+    EXPIRED,
+    FILL_SIZE,
+    FILLS,
+    FREE_BLOCK,
+    FREE_LEVEL,
+    FREE_ORDER,
+    GENERATION,
+    GENERATIONS,
+    GROW,
+    HEAD,
+    ID,
+    LEVEL,
+    LEVEL_LOTS,
+    LOTS,
+    MAKER_EXPIRED,
+    MAX_FILLS,
+    NEXT,
+    NEXT_FREE,
+    NO_PRICE,
+    NOBODY,
+    NONE,
+    ORDER_ROWS,
+    OWNER,
+    PREVIOUS,
+    PRICE,
+    RESTED,
+    ROW_MASK,
+    SIDE,
+    TAIL,
+    TOO_MANY,
+    TRADE,
+    WORD_BYTES,
+    WOULD_TAKE,
+    level_at,
+    order_at,
+)
+from fondaco.core.book.memory import get, put
+from fondaco.core.book.prices import clear_price, level_of, set_price, worse_price
+from fondaco.core.compiling import compiler
+
+compiled = compiler(layout, memory, prices)
 
 Int64s: TypeAlias = npt.NDArray[np.int64]
-
-compiled = numba.njit(cache=True)
-
-# The header: addresses first, each with the size of what lies there in the book's hands.
-ORDERS, LEVELS, BLOCKS, DIRECTORY, SUMMARIES, FILLS = 0, 1, 2, 3, 4, 5
-COUNT_OF_ORDERS, ORDER_ROWS, MAX_FILLS = 6, 7, 8
-FREE_ORDER, FREE_LEVEL, FREE_BLOCK = 9, 10, 11
-BEST: Final = 12
-"""And the next: the best price of bids and of asks."""
-DIRECTORY_SIZE, SUMMARY_SIZE = 14, 15
-"""Words that the directory and the summaries of one side take."""
-HEIGHTS: Final = 16
-"""How many summaries there are; behind it, where each begins."""
-MAX_HEIGHTS: Final = 5
-HEADER_SIZE: Final = HEIGHTS + 1 + MAX_HEIGHTS
-
-# An order.
-ID, OWNER, LOTS, LEVEL, NEXT, PREVIOUS, GENERATION = 0, 1, 2, 3, 4, 5, 6
-ORDER_SIZE: Final = 8
-"""A line of cache."""
-
-# A level.
-PRICE, SIDE, HEAD, TAIL, LEVEL_LOTS, COUNT, NEXT_FREE = 0, 1, 2, 3, 4, 5, 6
-LEVEL_SIZE: Final = 8
-
-# A block: the bits of its prices (or, when it is free, the next free block), and the level of each.
-BITS, FIRST_LEVEL = 0, 1
-BLOCK_SIZE: Final = 65
-
-# A fill: the maker, the price, the lots, what the maker has left, and how they met.
-FILL_SIZE: Final = 5
-
-# A command of a batch: what to do, then side, price and lots, or which command's order to cancel.
-PLACE, CANCEL = 0, 1
-COMMAND_SIZE: Final = 4
-
-WORD_BYTES: Final = 8
-NONE: Final = -1
-NO_PRICE: Final = 0
-GENERATIONS: Final = 2**31
-ROW_MASK: Final = 2**32 - 1
-
-# As in `vocabulary`, whose enums numba would look up each time.
-BUY: Final = 0
-DONE, RESTED, EXPIRED, WOULD_TAKE, TOO_MANY, GROW = 0, 1, 2, 3, 4, 5
-ALLOW, EXPIRE_TAKER, EXPIRE_MAKER, EXPIRE_BOTH, DECREMENT = 0, 1, 2, 3, 4
-TRADE, MAKER_EXPIRED, DECREMENTED = 0, 1, 2
-NOBODY: Final = 0
-
-
-# --- where things lie -------------------------------------------------------------------------------------------------
-
-
-@compiled
-def _order(book: int, row: int) -> int:
-    return get(book, ORDERS) + row * (ORDER_SIZE * WORD_BYTES)
-
-
-@compiled
-def _level(book: int, row: int) -> int:
-    return get(book, LEVELS) + row * (LEVEL_SIZE * WORD_BYTES)
-
-
-@compiled
-def _block(book: int, row: int) -> int:
-    return get(book, BLOCKS) + row * (BLOCK_SIZE * WORD_BYTES)
-
-
-@compiled
-def _directory(book: int, side: int) -> int:
-    """For each 64 prices of a side the row of their block, plus one; 0 where there is none."""
-    return get(book, DIRECTORY) + side * get(book, DIRECTORY_SIZE) * WORD_BYTES
-
-
-@compiled
-def _summary(book: int, side: int, height: int) -> int:
-    """For each 64 blocks, or words of the summary below, a word with a bit for each."""
-    start = side * get(book, SUMMARY_SIZE) + get(book, HEIGHTS + 1 + height)
-    return get(book, SUMMARIES) + start * WORD_BYTES
-
-
-# --- the tree of prices -----------------------------------------------------------------------------------------------
-
-
-@compiled
-def _set_price(book: int, side: int, price: int, level: int) -> None:
-    """Put a price that was not in use into the tree."""
-    at = price >> 6
-    directory = _directory(book, side)
-    row = get(directory, at) - 1
-    if row == NONE:
-        row = get(book, FREE_BLOCK)
-        put(book, FREE_BLOCK, get(_block(book, row), BITS))
-        put(_block(book, row), BITS, 0)
-        put(directory, at, row + 1)
-        _mark(book, side, at)
-    block, bit = _block(book, row), price & 63
-    put(block, BITS, get(block, BITS) | (1 << bit))
-    put(block, FIRST_LEVEL + bit, level)
-
-
-@compiled
-def _mark(book: int, side: int, at: int) -> None:
-    """Mark a block in the summaries, up to one that had another mark in its word already."""
-    for height in range(get(book, HEIGHTS)):
-        summary = _summary(book, side, height)
-        before = get(summary, at >> 6)
-        put(summary, at >> 6, before | (1 << (at & 63)))
-        if before != 0:
-            return
-        at >>= 6
-
-
-@compiled
-def _clear_price(book: int, side: int, price: int) -> None:
-    """Take a price out of the tree."""
-    at = price >> 6
-    directory = _directory(book, side)
-    row = get(directory, at) - 1
-    block = _block(book, row)
-    bits = get(block, BITS) & ~(1 << (price & 63))
-    put(block, BITS, bits)
-    if bits == 0:
-        put(block, BITS, get(book, FREE_BLOCK))
-        put(book, FREE_BLOCK, row)
-        put(directory, at, 0)
-        _unmark(book, side, at)
-
-
-@compiled
-def _unmark(book: int, side: int, at: int) -> None:
-    """Strike a block from the summaries, up to one that has another mark in its word."""
-    for height in range(get(book, HEIGHTS)):
-        summary = _summary(book, side, height)
-        after = get(summary, at >> 6) & ~(1 << (at & 63))
-        put(summary, at >> 6, after)
-        if after != 0:
-            return
-        at >>= 6
-
-
-@compiled
-def _level_at(book: int, side: int, price: int) -> int:
-    """The row of a price's level, or `NONE`."""
-    row = get(_directory(book, side), price >> 6) - 1
-    if row == NONE:
-        return NONE
-    block, bit = _block(book, row), price & 63
-    return get(block, FIRST_LEVEL + bit) if (get(block, BITS) >> bit) & 1 else NONE
-
-
-@compiled
-def _worse_price(book: int, side: int, price: int) -> int:
-    """The next price in use behind one in use: below it among bids, above it among asks; `NO_PRICE` at the end."""
-    at = price >> 6
-    row = get(_directory(book, side), at) - 1
-    bits = _behind(get(_block(book, row), BITS), side, price & 63)
-    if bits != 0:
-        return (at << 6) | _first(bits, side)
-    for height in range(get(book, HEIGHTS)):
-        word = at >> 6
-        bits = _behind(get(_summary(book, side, height), word), side, at & 63)
-        if bits != 0:
-            return _descend(book, side, height, (word << 6) | _first(bits, side))
-        at = word
-    return NO_PRICE
-
-
-@compiled
-def _descend(book: int, side: int, height: int, at: int) -> int:
-    """The first price in use under a branch of the tree."""
-    for lower in range(height - 1, -1, -1):
-        at = (at << 6) | _first(get(_summary(book, side, lower), at), side)
-    row = get(_directory(book, side), at) - 1
-    return (at << 6) | _first(get(_block(book, row), BITS), side)
-
-
-@compiled
-def _behind(bits: int, side: int, bit: int) -> int:
-    """The bits of a word that stand behind one of them."""
-    return bits & ((1 << bit) - 1) if side == BUY else bits & (-2 << bit)
-
-
-@compiled
-def _first(bits: int, side: int) -> int:
-    """The best bit of a word that is not 0: the highest among bids, the lowest among asks."""
-    return 63 - leading_zeros(bits) if side == BUY else trailing_zeros(bits)
 
 
 # --- queues -----------------------------------------------------------------------------------------------------------
@@ -234,12 +97,12 @@ def _is_better(side: int, price: int, than: int) -> bool:
 @compiled
 def _rest(book: int, order_id: int, owner: int, side: int, price: int, lots: int) -> int:
     """Put an order at the end of its price's queue; returns its handle. There must be a free row of each kind."""
-    level_row = _level_at(book, side, price)
+    level_row = level_of(book, side, price)
     if level_row == NONE:
         level_row = _open_level(book, side, price)
-    level = _level(book, level_row)
+    level = level_at(book, level_row)
     row = get(book, FREE_ORDER)
-    order = _order(book, row)
+    order = order_at(book, row)
     put(book, FREE_ORDER, get(order, NEXT))
     tail = get(level, TAIL)
     put(order, ID, order_id)
@@ -251,7 +114,7 @@ def _rest(book: int, order_id: int, owner: int, side: int, price: int, lots: int
     if tail == NONE:
         put(level, HEAD, row)
     else:
-        put(_order(book, tail), NEXT, row)
+        put(order_at(book, tail), NEXT, row)
     put(level, TAIL, row)
     put(level, LEVEL_LOTS, get(level, LEVEL_LOTS) + lots)
     put(level, COUNT, get(level, COUNT) + 1)
@@ -262,7 +125,7 @@ def _rest(book: int, order_id: int, owner: int, side: int, price: int, lots: int
 @compiled
 def _open_level(book: int, side: int, price: int) -> int:
     row = get(book, FREE_LEVEL)
-    level = _level(book, row)
+    level = level_at(book, row)
     put(book, FREE_LEVEL, get(level, NEXT_FREE))
     put(level, PRICE, price)
     put(level, SIDE, side)
@@ -270,7 +133,7 @@ def _open_level(book: int, side: int, price: int) -> int:
     put(level, TAIL, NONE)
     put(level, LEVEL_LOTS, 0)
     put(level, COUNT, 0)
-    _set_price(book, side, price, row)
+    set_price(book, side, price, row)
     if _is_better(side, price, get(book, BEST + side)):
         put(book, BEST + side, price)
     return row
@@ -279,10 +142,10 @@ def _open_level(book: int, side: int, price: int) -> int:
 @compiled
 def _take_off(book: int, row: int, lots: int) -> None:
     """Take lots off an order and its level; an order that has none left leaves."""
-    order = _order(book, row)
+    order = order_at(book, row)
     left = get(order, LOTS) - lots
     put(order, LOTS, left)
-    level = _level(book, get(order, LEVEL))
+    level = level_at(book, get(order, LEVEL))
     put(level, LEVEL_LOTS, get(level, LEVEL_LOTS) - lots)
     if left == 0:
         _take_out(book, row)
@@ -291,17 +154,17 @@ def _take_off(book: int, row: int, lots: int) -> None:
 @compiled
 def _take_out(book: int, row: int) -> None:
     """Take an order without lots out of its queue and free its row."""
-    order = _order(book, row)
+    order = order_at(book, row)
     level_row, before, behind = get(order, LEVEL), get(order, PREVIOUS), get(order, NEXT)
-    level = _level(book, level_row)
+    level = level_at(book, level_row)
     if before == NONE:
         put(level, HEAD, behind)
     else:
-        put(_order(book, before), NEXT, behind)
+        put(order_at(book, before), NEXT, behind)
     if behind == NONE:
         put(level, TAIL, before)
     else:
-        put(_order(book, behind), PREVIOUS, before)
+        put(order_at(book, behind), PREVIOUS, before)
     put(order, GENERATION, (get(order, GENERATION) + 1) % GENERATIONS)
     put(order, NEXT, get(book, FREE_ORDER))
     put(book, FREE_ORDER, row)
@@ -314,11 +177,11 @@ def _take_out(book: int, row: int) -> None:
 
 @compiled
 def _close_level(book: int, row: int) -> None:
-    level = _level(book, row)
+    level = level_at(book, row)
     side, price = get(level, SIDE), get(level, PRICE)
     if get(book, BEST + side) == price:
-        put(book, BEST + side, _worse_price(book, side, price))
-    _clear_price(book, side, price)
+        put(book, BEST + side, worse_price(book, side, price))
+    clear_price(book, side, price)
     put(level, NEXT_FREE, get(book, FREE_LEVEL))
     put(book, FREE_LEVEL, row)
 
@@ -329,7 +192,7 @@ def _row_of(book: int, handle: int) -> int:
     row = handle & ROW_MASK
     if handle < 0 or row >= get(book, ORDER_ROWS):
         return NONE
-    order = _order(book, row)
+    order = order_at(book, row)
     return row if get(order, GENERATION) == handle >> 32 and get(order, LOTS) > 0 else NONE
 
 
@@ -344,9 +207,9 @@ def _walk(
     other, got, notional, worst, met = 1 - side, 0, 0, 0, 0
     at = get(book, BEST + other)
     while lots > 0 and _crosses(side, price, at):
-        row = get(_level(book, _level_at(book, other, at)), HEAD)
+        row = get(level_at(book, level_of(book, other, at)), HEAD)
         while row != NONE and lots > 0:
-            order = _order(book, row)
+            order = order_at(book, row)
             row = get(order, NEXT)
             met += 1
             if met > most:
@@ -359,7 +222,7 @@ def _walk(
                 lots -= taken
             elif self_trade != EXPIRE_MAKER:
                 return got, notional, worst, met
-        at = _worse_price(book, other, at)
+        at = worse_price(book, other, at)
     return got, notional, worst, met
 
 
@@ -369,8 +232,8 @@ def _match(book: int, side: int, price: int, lots: int, owner: int, self_trade: 
     other, met = 1 - side, 0
     while lots > 0 and _crosses(side, price, get(book, BEST + other)):
         at = get(book, BEST + other)
-        row = get(_level(book, _level_at(book, other, at)), HEAD)
-        order = _order(book, row)
+        row = get(level_at(book, level_of(book, other, at)), HEAD)
+        order = order_at(book, row)
         has = get(order, LOTS)
         taken, meeting = min(lots, has), TRADE
         is_own = self_trade != ALLOW and owner != NOBODY and get(order, OWNER) == owner
@@ -448,7 +311,7 @@ def cancel(book: int, handle: int) -> int:
     row = _row_of(book, handle)
     if row == NONE:
         return 0
-    lots = get(_order(book, row), LOTS)
+    lots = get(order_at(book, row), LOTS)
     _take_off(book, row, lots)
     return lots
 
@@ -457,9 +320,9 @@ def cancel(book: int, handle: int) -> int:
 def reduce(book: int, handle: int, lots: int) -> bool:
     """Lower an order to so many lots where it stands; False when it has no more than that, or is not there."""
     row = _row_of(book, handle)
-    if row == NONE or not 0 < lots < get(_order(book, row), LOTS):
+    if row == NONE or not 0 < lots < get(order_at(book, row), LOTS):
         return False
-    _take_off(book, row, get(_order(book, row), LOTS) - lots)
+    _take_off(book, row, get(order_at(book, row), LOTS) - lots)
     return True
 
 
@@ -492,9 +355,9 @@ def levels_of(book: int, side: int, out: Int64s) -> int:
     """Write the best levels' price, lots and count to the rows of ``out``; returns how many there were."""
     price, count = get(book, BEST + side), 0
     while price != NO_PRICE and count < len(out):
-        level = _level(book, _level_at(book, side, price))
+        level = level_at(book, level_of(book, side, price))
         out[count, 0], out[count, 1], out[count, 2] = price, get(level, LEVEL_LOTS), get(level, COUNT)
-        price = _worse_price(book, side, price)
+        price = worse_price(book, side, price)
         count += 1
     return count
 
@@ -504,12 +367,12 @@ def queue_of(book: int, side: int, out: Int64s) -> int:
     """Write each order's id, owner, price and lots to the rows of ``out``, in the order in which they are served."""
     price, count = get(book, BEST + side), 0
     while price != NO_PRICE:
-        row = get(_level(book, _level_at(book, side, price)), HEAD)
+        row = get(level_at(book, level_of(book, side, price)), HEAD)
         while row != NONE:
-            order = _order(book, row)
+            order = order_at(book, row)
             out[count, 0], out[count, 1] = get(order, ID), get(order, OWNER)
             out[count, 2], out[count, 3] = price, get(order, LOTS)
             count += 1
             row = get(order, NEXT)
-        price = _worse_price(book, side, price)
+        price = worse_price(book, side, price)
     return count

@@ -23,7 +23,7 @@ def _element(builder: Any, address: Any, field: Any) -> Any:  # noqa: ANN401 - L
 def _get(typing_context: Any, address: Any, field: Any) -> Any:  # noqa: ANN401, ARG001 - numba's protocol
     """The word that is so many words after an address."""
 
-    def build(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401
+    def build(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401 - LLVM's own objects
         return builder.load(_element(builder, *arguments))
 
     return types.int64(types.int64, types.int64), build
@@ -33,7 +33,7 @@ def _get(typing_context: Any, address: Any, field: Any) -> Any:  # noqa: ANN401,
 def _put(typing_context: Any, address: Any, field: Any, value: Any) -> Any:  # noqa: ANN401, ARG001 - numba's protocol
     """Write the word that is so many words after an address."""
 
-    def build(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401
+    def build(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401 - LLVM's own objects
         *place, value = arguments
         builder.store(value, _element(builder, *place))
         return context.get_dummy_value()
@@ -45,7 +45,7 @@ def _put(typing_context: Any, address: Any, field: Any, value: Any) -> Any:  # n
 def _leading_zeros(typing_context: Any, word: Any) -> Any:  # noqa: ANN401, ARG001 - numba's protocol
     """How many zeros a word begins with; it must not be 0."""
 
-    def build(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401
+    def build(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401 - LLVM's own objects
         return builder.ctlz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
     return types.int64(types.int64), build
@@ -55,7 +55,7 @@ def _leading_zeros(typing_context: Any, word: Any) -> Any:  # noqa: ANN401, ARG0
 def _trailing_zeros(typing_context: Any, word: Any) -> Any:  # noqa: ANN401, ARG001 - numba's protocol
     """How many zeros a word ends with; it must not be 0."""
 
-    def build(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401
+    def build(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401 - LLVM's own objects
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
     return types.int64(types.int64), build

@@ -43,7 +43,7 @@ class ReferenceBook:
     def __len__(self) -> int:
         return len(self._by_handle)
 
-    def place(  # noqa: PLR0913 - what an order is
+    def place(
         self,
         order_id: int,
         side: Side,
