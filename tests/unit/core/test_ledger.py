@@ -5,9 +5,19 @@ Balances read ``available+held``. An outcome of ``ok`` changed what it says; a r
 
 import pytest
 
-from fondaco.core.ledger import MAX_TOTAL, Balance, HoldReason, Ledger, PostingCode, hold_refusal, post, posting_refusal
+from fondaco.core.ledger import (
+    MAX_TOTAL,
+    Balance,
+    HoldReason,
+    Ledger,
+    LedgerRefusal,
+    PostingCode,
+    hold_refusal,
+    post,
+    posting_refusal,
+)
 
-OUTSIDE, ALICE, BOB = 0, 1, 2
+OUTSIDE, ALICE, BOB, DESK = range(4)
 NAMES = {"outside": OUTSIDE, "alice": ALICE, "bob": BOB}
 MOST = str(MAX_TOTAL)
 
@@ -83,6 +93,17 @@ def perform(ledger: Ledger, verb: str, first: str, second: str, amount_text: str
 
 def written(balance: Balance) -> str:
     return f"{balance.available}+{balance.held}"
+
+
+def test_neither_side_of_a_movement_may_leave_the_limits() -> None:
+    ledger = Ledger()
+    for house in (OUTSIDE, DESK):
+        ledger.allow_negative(house)
+    outside, desk, bob = (ledger.balance(each, "USDT") for each in (OUTSIDE, DESK, BOB))
+    post(outside, bob, MAX_TOTAL, PostingCode.DEPOSIT, 0)
+    assert posting_refusal(desk, bob, 1) is LedgerRefusal.BALANCE_LIMIT  # bob's
+    assert posting_refusal(outside, desk, 1) is LedgerRefusal.BALANCE_LIMIT  # the outside world's
+    assert posting_refusal(bob, desk, MAX_TOTAL) is None
 
 
 def test_what_has_not_been_asked_is_a_bug_of_ours() -> None:
