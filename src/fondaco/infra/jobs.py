@@ -86,8 +86,14 @@ def schema_statements(*, after: str = "", up_to: str) -> str:
     assert names, f"procrastinate has no migration after {after!r} up to {up_to!r}"
     folder = importlib.resources.files("procrastinate.sql") / "migrations"
     parts = [(folder / f"{name}.sql").read_text(encoding="utf-8") for name in names]
-    begin = f"CREATE SCHEMA IF NOT EXISTS {SCHEMA};\nSET LOCAL search_path TO {SCHEMA};"
-    return "\n".join((begin, *parts, "SET LOCAL search_path TO DEFAULT;"))
+    begin = (
+        f"CREATE SCHEMA IF NOT EXISTS {SCHEMA};\n"
+        "SELECT set_config('fondaco.search_path', current_setting('search_path'), true);\n"
+        f"SET LOCAL search_path TO {SCHEMA};"
+    )
+    # Back to what it was, which need not be the server's default.
+    end = "SELECT set_config('search_path', current_setting('fondaco.search_path'), true);"
+    return "\n".join((begin, *parts, end))
 
 
 def schema_versions() -> list[str]:

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from fondaco.core.candles import Timeframe
 from fondaco.infra.database import Database
 from fondaco.market.partitions import WEEK_US, moment, moment_us
+from fondaco.market.storage.choose import storage_of
 
 _COMPARED = (
     "close_time",
@@ -110,6 +111,7 @@ ORDER BY 2, 1
 
 async def verify_candles(database: Database) -> AsyncIterator[WeekVerified]:
     """Compare every candle with its ticks; yields after each week of each series, so that long work shows progress."""
+    await (await storage_of(database)).settle()
     async with database.transaction() as connection:
         series = (await connection.execute(_SERIES)).all()
     for source, symbol, *edges in series:

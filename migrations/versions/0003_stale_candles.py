@@ -1,0 +1,41 @@
+"""What a house with TimescaleDB notes beside its ticks: ranges to refresh, and where purges ended.
+
+Every house has the two tables, so that there is one schema; they stay empty on plain PostgreSQL.
+
+Revision: 0003.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def moment(name: str) -> sa.Column[object]:
+    return sa.Column(name, sa.DateTime(timezone=True), nullable=False)
+
+
+def upgrade() -> None:
+    op.create_table(
+        "stale_ranges",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        moment("from_time"),
+        moment("to_time"),
+        moment("noted_at"),
+        sa.PrimaryKeyConstraint("id", name="stale_ranges_pkey"),
+        sa.CheckConstraint("to_time > from_time", name=op.f("stale_ranges_order_check")),
+    )
+    op.create_table(
+        "tick_purges",
+        moment("purged_before"),
+        moment("purged_at"),
+        sa.PrimaryKeyConstraint("purged_before", name="tick_purges_pkey"),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("tick_purges")
+    op.drop_table("stale_ranges")
