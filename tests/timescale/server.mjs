@@ -140,6 +140,7 @@ class Client {
     if (this.#database.clients === 0) {
       databases.delete(this.#name)
       await this.#database.close()
+      globalThis.gc?.() // a PGlite is some 250 MB, and the collector sees only its small end
     }
   }
 }

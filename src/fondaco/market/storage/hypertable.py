@@ -82,12 +82,12 @@ _LOOK_BACK = """
 SELECT now() - coalesce(max(
     coalesce((config ->> 'start_offset')::interval, interval '1000 years') + make_interval(days => %(margin)s)
 ), '0')
-FROM timescaledb_information.jobs
-WHERE proc_name = 'policy_refresh_continuous_aggregate' AND hypertable_name = (
-    SELECT materialization_hypertable_name FROM timescaledb_information.continuous_aggregates
-    WHERE view_name = %(view)s AND view_schema = current_schema()
-)
+FROM timescaledb_information.jobs AS j JOIN timescaledb_information.continuous_aggregates AS a
+    ON j.hypertable_name IN (a.view_name, a.materialization_hypertable_name)
+WHERE j.proc_name = 'policy_refresh_continuous_aggregate' AND a.view_name = %(view)s
+    AND a.view_schema = current_schema()
 """
+"""Up to where ticks may go. Versions differ in which of its two names a policy's job bears."""
 _OLD_CHUNKS = """
 SELECT max(range_end) FROM timescaledb_information.chunks
 WHERE hypertable_name = 'ticks' AND hypertable_schema = current_schema() AND range_end <= %s
@@ -306,7 +306,7 @@ def _chosen(series: SeriesTicks, mask: np.ndarray[tuple[int], np.dtype[np.bool_]
 
 def _refused(series: SeriesTicks) -> list[Refused]:
     return [
-        Refused(Source(series.source), series.symbol, PURGED_ALREADY, f"{row[3:7]} at {row[2]}", int(received_us))
+        Refused(Source(series.source), series.symbol, PURGED_ALREADY, ",".join(map(str, row)), int(received_us))
         for row, received_us in zip(_rows(series), series.received_us, strict=True)
     ]
 
