@@ -23,7 +23,7 @@ from fondaco.market.storage.hypertable import insert_new, note_late
 from fondaco.market.storage.port import PurgeRefusedError
 from fondaco.market.storage.writing import by_series
 from fondaco.market.store import Batch, TickStore
-from support.stored import batch, candles_of, gaps_of, store_all, ticks_of, verified
+from support.stored import batch, candles_of, execute, gaps_of, store_all, ticks_of, verified
 from support.ticks import MOMENT_US, naive_candles, split, ticks
 from support.timescale import POLICY_JOB, REAL_SERVER
 
@@ -104,6 +104,7 @@ async def test_a_late_tick_is_in_every_candle_when_its_batch_is_announced(house:
     store = TickStore(house)
     first = [tick(each, at_us=MOMENT_US + each * 40_000_000) for each in range(1, 30)]
     await store.store(batch(first), now_us=0)
+    await settle_candles(house, 0)
     late = [tick(50, at_us=MOMENT_US + 100_000_000, price=7), tick(51, at_us=MOMENT_US + 100_000_000, price=9999)]
     done = await store.store(batch(late), now_us=0)
     assert done.new_ticks == 2
@@ -114,13 +115,17 @@ async def test_a_late_tick_is_in_every_candle_when_its_batch_is_announced(house:
     assert await everything(house) == expected
 
 
-async def test_a_crash_between_commit_and_refresh_is_made_good_by_the_job(house: Database) -> None:
+@pytest.mark.parametrize("lost", [False, True])
+async def test_a_crash_between_commit_and_refresh_is_made_good_by_the_job(house: Database, *, lost: bool) -> None:
+    """Also when TimescaleDB has lost its own note of the change, as an interrupted refresh made it do."""
     first = [tick(each, at_us=MOMENT_US + each * 40_000_000) for each in range(1, 30)]
     await store_all(house, [batch(first)])
     late = [tick(50, at_us=MOMENT_US + 100_000_000, price=7)]
     async with house.driver_transaction() as connection:  # all that a recorder does up to its commit
         added = await insert_new(connection, by_series([TickBatch(Source.BINANCE, "BTCUSDT", tuple(late))]))
         assert await note_late(connection, added)
+    if lost:
+        await execute(house, "DELETE FROM _timescaledb_catalog.continuous_aggs_hypertable_invalidation_log")
     assert await everything(house) != naive([*first, *late]), "stale, or this test shows nothing"
     await settle_candles(house, 0)
     assert await everything(house) == naive([*first, *late])
