@@ -1,6 +1,7 @@
 """What a house with TimescaleDB notes beside its ticks: ranges to refresh, and where purges ended.
 
-Every house has the two tables, so that there is one schema; they stay empty on plain PostgreSQL.
+Every house has the two tables, so that there is one schema; they stay empty on plain PostgreSQL. The function is for
+arguments of a CALL, which take no query.
 
 Revision: 0003.
 """
@@ -34,8 +35,13 @@ def upgrade() -> None:
         moment("purged_at"),
         sa.PrimaryKeyConstraint("purged_before", name="tick_purges_pkey"),
     )
+    op.execute(
+        "CREATE FUNCTION purged_before() RETURNS timestamptz LANGUAGE sql STABLE "
+        "AS 'SELECT max(purged_before) FROM tick_purges'"
+    )
 
 
 def downgrade() -> None:
+    op.execute("DROP FUNCTION purged_before")
     op.drop_table("tick_purges")
     op.drop_table("stale_ranges")

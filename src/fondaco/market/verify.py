@@ -2,8 +2,8 @@
 
 The rebuild is a plain GROUP BY, on purpose not the merge that made the candles, so that a fault in one does not hide in
 the other. Work goes week by week and series by series: a week holds whole candles of every timeframe, and is one
-partition. With TimescaleDB, whatever is not refreshed yet is refreshed first. A candle whose ticks have been purged in part cannot be rebuilt; it is counted apart and never called right
-or wrong.
+partition. With TimescaleDB, whatever is not refreshed yet is refreshed first. A candle whose ticks have been purged in
+part cannot be rebuilt; it is counted apart and never called right or wrong.
 """
 
 from collections.abc import AsyncIterator

@@ -1,5 +1,6 @@
 """A house with TimescaleDB: ticks stored exactly once, candles equal whatever came late, purges that lose no candle."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -18,14 +19,21 @@ from fondaco.market.messages import Source, Tick, TickBatch
 from fondaco.market.prices import PriceWriter
 from fondaco.market.quotes import Quoter
 from fondaco.market.reads import Range, bars, latest_candles, latest_prices, prints, recent_bars
-from fondaco.market.storage.aggregates import AGGREGATES
-from fondaco.market.storage.hypertable import insert_new, note_late
+from fondaco.market.storage.aggregates import AGGREGATES, MINUTES
+from fondaco.market.storage.hypertable import (
+    CandlesLateError,
+    _refresh,
+    insert_new,
+    note_late,
+    until_no_refresh_is_older,
+)
 from fondaco.market.storage.port import PurgeRefusedError
 from fondaco.market.storage.writing import by_series
 from fondaco.market.store import Batch, TickStore
 from support.stored import batch, candles_of, execute, gaps_of, store_all, ticks_of, verified
 from support.ticks import MOMENT_US, naive_candles, split, ticks
 from support.timescale import POLICY_JOB, REAL_SERVER
+from support.waiting import eventually
 
 EXAMPLES = 25 if REAL_SERVER else 12
 """A batch of late ticks refreshes nine aggregates; on PGlite that takes a second."""
@@ -184,6 +192,43 @@ async def test_a_purge_drops_ticks_and_keeps_their_candles(house: Database) -> N
     weeks = await verified(house)
     assert sum(week.different for week in weeks) == 0
     assert sum(week.unverifiable for week in weeks) > 0
+
+
+async def test_a_refresh_that_knows_nothing_of_a_purge_does_not_reach_behind_it(house: Database) -> None:
+    """As one that was on its way when the purge began."""
+    stored = [tick(each, at_us=now_us() - each * DAY_US) for each in range(1, 40)]
+    await store_all(house, [batch(stored)])
+    before = await everything(house)
+    await purge_ticks(house, timedelta(days=30, hours=12), now_us())
+    async with house.outside_transaction() as connection:
+        await _refresh(connection, MINUTES, None, now_us() - 2 * MINUTE_US, force=True)
+    assert await everything(house) == before
+
+
+async def test_a_purge_waits_for_refreshes_that_began_before_it(database: Database) -> None:
+    """On a server of many sessions, with a procedure of that name which takes as long as somebody holds a lock."""
+    await execute(
+        database, "CREATE PROCEDURE refresh_continuous_aggregate() LANGUAGE sql AS 'SELECT pg_advisory_xact_lock(7)'"
+    )
+    async with database.driver_transaction() as holder:
+        await holder.execute("SELECT pg_advisory_xact_lock(7)")
+        refreshing = asyncio.ensure_future(_call(database))
+        await eventually(lambda: _somebody_waits(database))
+        with pytest.raises(CandlesLateError, match="still running"):
+            await until_no_refresh_is_older(database, wait_s=0.01)
+    await refreshing
+    await until_no_refresh_is_older(database)
+
+
+async def _call(database: Database) -> None:
+    async with database.outside_transaction() as connection:
+        await connection.execute("CALL refresh_continuous_aggregate()")
+
+
+async def _somebody_waits(database: Database) -> bool:
+    async with database.transaction() as connection:
+        found = await connection.execute(text("SELECT count(*) FROM pg_locks WHERE objid = 7 AND NOT granted"))
+        return int(found.scalar_one()) == 1
 
 
 async def test_a_late_tick_of_a_purged_minute_is_refused_by_name_and_its_candle_stays(house: Database) -> None:

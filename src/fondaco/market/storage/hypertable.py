@@ -14,13 +14,15 @@ until that bucket is refreshed, and a refresh cannot be part of a transaction. T
   came earlier than half of that for 1m is not late. What lies between bears the longest transaction.
 
 *Purged* ticks leave their 1m candles in the aggregate, as long as nobody refreshes there: no refresh of 1m reaches
-behind the last ``tick_purges``, and a tick from before it is refused by name, since its candle could not be made anew.
-Longer candles are made of shorter ones and do not mind.
+behind the last ``tick_purges``, which each looks up as it begins, and a purge waits for those that began before it. A
+tick from before a purge is refused by name, since its candle could not be made anew. Longer candles are made of
+shorter ones and do not mind.
 
 Ticks go in by one statement, an ``INSERT`` of the batch as one array, which leaves out what is known and returns the
 rest. It is one way in for all batches, slower than the plain house's COPY and quick enough for every feed.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -49,6 +51,9 @@ MAX_RANGES = 16
 """Ranges that one batch notes at most; nearer ones are joined, and refreshing what lies between does no harm."""
 MAX_SETTLED = 1_000
 """Noted ranges that are settled at once; the next turn takes the others."""
+REFRESH_WAIT_S = 60.0
+"""How long a purge waits for refreshes that began before it."""
+POLL_S = 0.1
 MAX_PURGE_ATTEMPTS = 5
 """How often a purge settles late ticks that come while it begins, before it gives up until its next turn."""
 PURGE_MARGIN_DAYS = 1
@@ -63,7 +68,15 @@ INSERT INTO ticks SELECT * FROM unnest(%s::ticks[])
 ON CONFLICT DO NOTHING
 RETURNING source, symbol, (extract(epoch FROM time) * 1000000)::int8, trade_id, price, quantity, buyer_is_maker
 """
-_PURGED_BEFORE = "SELECT max(purged_before) FROM tick_purges"
+_PURGED_BEFORE = "SELECT purged_before()"
+_REFRESH = "CALL refresh_continuous_aggregate(%s::regclass, %s::timestamptz, %s::timestamptz, force => %s)"
+_REFRESH_MINUTES = _REFRESH.replace("%s::timestamptz", "greatest(%s::timestamptz, purged_before())", 1)
+"""The limit is looked up by the CALL itself, so that no purge comes in between."""
+_REFRESHING = """
+SELECT count(*) FROM pg_stat_activity
+WHERE query LIKE 'CALL refresh_continuous_aggregate(%%' AND state <> 'idle' AND query_start < %s
+    AND datname = current_database() AND pid <> pg_backend_pid()
+"""
 _NOTE = """
 INSERT INTO stale_ranges (from_time, to_time, noted_at)
 SELECT from_time, to_time, clock_timestamp() FROM unnest(%s::timestamptz[], %s::timestamptz[]) AS r (from_time, to_time)
@@ -155,6 +168,7 @@ class HypertableStorage:
         for _ in range(MAX_PURGE_ATTEMPTS):
             await self.settle()
             if await self._begin_purge(limit_us):
+                await until_no_refresh_is_older(self._database)
                 return await self._drop_chunks(limit_us) + await self._delete_rest(limit_us)
         raise CandlesLateError(
             "late ticks came faster than their candles could be refreshed; the next purge tries again"
@@ -215,6 +229,18 @@ class HypertableStorage:
             return 0
         oldest_us = moment_us(oldest)
         return await delete_ticks(self._database, oldest_us - oldest_us % MINUTE_US, limit_us)
+
+
+async def until_no_refresh_is_older(database: Database, *, wait_s: float = REFRESH_WAIT_S) -> None:
+    """Wait for refreshes that began before now. Raises `CandlesLateError` when one takes longer than that."""
+    async with database.driver_transaction() as connection:
+        begun = moment(await _now_us(connection))
+    try:
+        async with asyncio.timeout(wait_s):
+            while await _is_refreshing(database, begun):  # noqa: ASYNC110 - another session's, so nobody tells us
+                await asyncio.sleep(POLL_S)
+    except TimeoutError:
+        raise CandlesLateError("a refresh is still running; the next purge tries again") from None
 
 
 async def insert_new(connection: PsycopgConnection, series: Sequence[SeriesTicks]) -> list[SeriesTicks]:
@@ -333,6 +359,11 @@ async def _purged_before_us(connection: PsycopgConnection) -> int | None:
     return None if row is None or row[0] is None else moment_us(row[0])
 
 
+async def _is_refreshing(database: Database, before: datetime) -> bool:
+    async with database.driver_transaction() as connection:
+        return (await (await connection.execute(_REFRESHING, [before])).fetchone()) != (0,)
+
+
 async def _now_us(connection: PsycopgConnection) -> int:
     """The database's clock, since it is the one that policies go by."""
     row = await (await connection.execute("SELECT clock_timestamp()")).fetchone()
@@ -360,8 +391,7 @@ async def _refresh(
     start: datetime | None = None if from_us is None else moment(from_us)
     try:
         await connection.execute(
-            "CALL refresh_continuous_aggregate(%s::regclass, %s::timestamptz, %s::timestamptz, force => %s)",
-            [aggregate.name, start, moment(to_us), force],
+            _REFRESH_MINUTES if aggregate is MINUTES else _REFRESH, [aggregate.name, start, moment(to_us), force]
         )
     except psycopg.DatabaseError as error:
         raise CandlesLateError(f"{aggregate.name} cannot be refreshed now: {one_line(error)}") from error
