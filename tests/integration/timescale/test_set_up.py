@@ -113,6 +113,25 @@ async def test_each_aggregate_has_the_refresh_policy_of_the_source_system(house:
     )
 
 
+async def test_a_policy_that_somebody_changed_is_tolerated_and_a_missing_one_is_added(house: Database) -> None:
+    """EXP-35."""
+    await execute(house, "SELECT remove_continuous_aggregate_policy('candles_1d')")
+    await execute(house, "SELECT remove_continuous_aggregate_policy('candles_5m')")
+    await execute(
+        house,
+        "SELECT add_continuous_aggregate_policy('candles_5m', start_offset => interval '3 days', "
+        "end_offset => interval '10 minutes', schedule_interval => interval '1 hour')",
+    )
+    await set_up(house)
+    found = await rows(
+        house,
+        "SELECT (config ->> 'start_offset')::interval FROM timescaledb_information.jobs "
+        "WHERE proc_name = 'policy_refresh_continuous_aggregate' ORDER BY 1",
+    )
+    days = [1, 2, 3, 14, 21, 30, 60, 90, 365]
+    assert found == [(each * DAY,) for each in days]
+
+
 async def test_no_name_needs_quotes(house: Database) -> None:
     """EXP-36: nothing has a capital, so nothing is folded."""
     names = await rows(

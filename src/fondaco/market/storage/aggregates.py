@@ -103,11 +103,11 @@ def create(aggregate: Aggregate) -> tuple[str, str]:
 
 
 def add_policy(aggregate: Aggregate) -> str:
-    """Have an aggregate refreshed from time to time; a policy that is there already is tolerated."""
+    """Have an aggregate refreshed from time to time."""
     return (
         f"SELECT add_continuous_aggregate_policy('{aggregate.name}', "
         f"start_offset => interval '{aggregate.look_back_days} days', end_offset => {aggregate.interval}, "
-        f"schedule_interval => {aggregate.interval}, if_not_exists => true)"
+        f"schedule_interval => {aggregate.interval})"
     )
 
 

@@ -65,6 +65,11 @@ _MATERIALISED = """
 SELECT format('%%I.%%I', materialization_hypertable_schema, materialization_hypertable_name)
 FROM timescaledb_information.continuous_aggregates WHERE view_name = %s AND view_schema = current_schema()
 """
+_HAS_POLICY = """
+SELECT j.job_id FROM timescaledb_information.jobs AS j JOIN timescaledb_information.continuous_aggregates AS a
+    ON j.hypertable_name IN (a.view_name, a.materialization_hypertable_name)
+WHERE j.proc_name = 'policy_refresh_continuous_aggregate' AND a.view_name = %s AND a.view_schema = current_schema()
+"""
 _DIFFERENT = """
 SELECT timeframe, symbol, source, open_time FROM (
     (SELECT * FROM candles EXCEPT ALL SELECT * FROM candles_view)
@@ -91,7 +96,8 @@ async def convert(url: str, settings: DatabaseSettings, say: Say) -> None:
             say("The aggregates are of another version: they are made anew.")
             kind = await _back_to_table(connection)
         if kind is Kind.TIMESCALE:
-            await _add_policies(connection)
+            async with _step(connection):
+                await _add_policies(connection)
             say("This house has TimescaleDB: nothing to change.")
             return
         if kind is Kind.PLAIN:
@@ -227,8 +233,7 @@ async def _swap(connection: Connection) -> None:
                 f"{len(differing)} candles are not what their trades make, so they would change: {shown}. Nothing was "
                 "dropped: the candles are as they were. `fondaco candles verify` tells more."
             )
-        for aggregate in AGGREGATES:
-            await connection.execute(aggregates.add_policy(aggregate))
+        await _add_policies(connection)
         await connection.execute("DROP FUNCTION IF EXISTS merge_candles")
         await connection.execute("DROP TABLE candles")
         await connection.execute("ALTER VIEW candles_view RENAME TO candles")
@@ -237,8 +242,9 @@ async def _swap(connection: Connection) -> None:
 
 
 async def _add_policies(connection: Connection) -> None:
-    async with _step(connection):
-        for aggregate in AGGREGATES:
+    """Add the policies that are missing. One that is there stays as it is: somebody may have changed it."""
+    for aggregate in AGGREGATES:
+        if await _scalar(connection, _HAS_POLICY, aggregate.name) is None:
             await connection.execute(aggregates.add_policy(aggregate))
 
 
