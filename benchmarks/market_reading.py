@@ -16,7 +16,7 @@ from fondaco.market.candles import fold, merge_candles
 from fondaco.market.current import set_current_feed
 from fondaco.market.messages import Source
 from fondaco.market.partitions import Partitions
-from fondaco.market.store import copy_all
+from fondaco.market.storage.plain import copy_all
 from harness import Baseline, Stopwatch, durability, progress, report
 from house import folder, fresh_database, running
 from market_data import seeded_columns

@@ -4,9 +4,12 @@ import json
 import re
 import tomllib
 
+import pytest
+
 from support import tree
 
 REQUIREMENTS = tree.files("requirements", suffixes=(".txt",))
+NODE_PACKAGES = ("web", "tests/timescale")
 PIN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*==[0-9][\w.+]*(?: ; .+)?")
 
 
@@ -29,14 +32,16 @@ def test_every_dependency_of_the_project_is_pinned() -> None:
     assert wanted - pinned == set()
 
 
-def test_the_terminals_lock_holds_no_address() -> None:
-    lock = json.loads(tree.source(tree.ROOT / "web/package-lock.json"))
+@pytest.mark.parametrize("folder", NODE_PACKAGES)
+def test_a_lock_of_node_packages_holds_no_address(folder: str) -> None:
+    lock = json.loads(tree.source(tree.ROOT / folder / "package-lock.json"))
     assert [name for name, package in lock["packages"].items() if "resolved" in package] == []
 
 
-def test_the_terminals_packages_are_pinned() -> None:
-    package = json.loads(tree.source(tree.ROOT / "web/package.json"))
-    versions = {**package["dependencies"], **package["devDependencies"]}
+@pytest.mark.parametrize("folder", NODE_PACKAGES)
+def test_node_packages_are_pinned(folder: str) -> None:
+    package = json.loads(tree.source(tree.ROOT / folder / "package.json"))
+    versions = {**package["dependencies"], **package.get("devDependencies", {})}
     assert {name: version for name, version in versions.items() if not version[0].isdecimal()} == {}
 
 

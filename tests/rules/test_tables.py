@@ -30,6 +30,7 @@ def test_every_table_has_a_docstring_and_an_owner_among_our_packages() -> None:
 
 
 def test_tables_and_columns_are_named_in_snake_case() -> None:
+    """EXP-36: nothing has a capital, so nothing needs quotes and nothing is folded."""
     assert [table.name for table in TABLES if not SNAKE_CASE.fullmatch(table.name)] == []
     assert [str(column) for column in COLUMNS if not SNAKE_CASE.fullmatch(column.name)] == []
 

@@ -114,6 +114,14 @@ class Database:
                 )
                 yield connection
 
+    @asynccontextmanager
+    async def outside_transaction(self) -> AsyncIterator[PsycopgConnection]:
+        """A connection on which each statement is its own transaction: for those that refuse to run inside one."""
+        with translated_errors():
+            pool = await self._opened_pool()
+            async with pool.connection() as connection:
+                yield connection
+
     async def dispose(self) -> None:
         """Close every pooled connection."""
         await self.engine.dispose()

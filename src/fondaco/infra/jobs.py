@@ -10,6 +10,7 @@ that is interrupted starts again from its beginning, so each must bear that.
 
 import asyncio
 import importlib.resources
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -43,6 +44,11 @@ MAX_ATTEMPTS = 5
 LATEST_START_S = 86_400
 """A periodic job that was due while no house ran is made up for, if it was due less than this long ago."""
 FAILED_JOBS_KEPT_HOURS = 30 * 24
+
+_ENUMERATION = re.compile(r"CREATE TYPE (\w+) AS ENUM \((.*?)\);", re.DOTALL)
+_ADDED_LABEL = re.compile(r"ALTER TYPE (\w+) ADD VALUE '(\w+)'(?: (BEFORE|AFTER) '(\w+)')?;")
+_LABEL = re.compile(r"'(\w+)'")
+_COMMENT = re.compile(r"--[^\n]*")
 
 Run: TypeAlias = Callable[[Database, int], Awaitable[None]]
 """A job's work; takes the database and the present moment in microseconds."""
@@ -86,8 +92,35 @@ def schema_statements(*, after: str = "", up_to: str) -> str:
     assert names, f"procrastinate has no migration after {after!r} up to {up_to!r}"
     folder = importlib.resources.files("procrastinate.sql") / "migrations"
     parts = [(folder / f"{name}.sql").read_text(encoding="utf-8") for name in names]
-    begin = f"CREATE SCHEMA IF NOT EXISTS {SCHEMA};\nSET LOCAL search_path TO {SCHEMA};"
-    return "\n".join((begin, *parts, "SET LOCAL search_path TO DEFAULT;"))
+    begin = (
+        f"CREATE SCHEMA IF NOT EXISTS {SCHEMA};\n"
+        "SELECT set_config('fondaco.search_path', current_setting('search_path'), true);\n"
+        f"SET LOCAL search_path TO {SCHEMA};"
+    )
+    # Back to what it was, which need not be the server's default.
+    end = "SELECT set_config('search_path', current_setting('fondaco.search_path'), true);"
+    return "\n".join((begin, _with_whole_enumerations("\n".join(parts)), end))
+
+
+def _with_whole_enumerations(statements: str) -> str:
+    """Make each enumeration with all the labels that it gets later on.
+
+    Before PostgreSQL 17, a label that was added to a type cannot be used in the same transaction.
+    """
+    labels = {name: _LABEL.findall(_COMMENT.sub("", body)) for name, body in _ENUMERATION.findall(statements)}
+    for name, label, side, neighbour in _ADDED_LABEL.findall(statements):
+        if name in labels:
+            at = labels[name].index(neighbour) + (side == "AFTER") if side else len(labels[name])
+            labels[name].insert(at, label)
+
+    def made_whole(found: re.Match[str]) -> str:
+        listed = ", ".join(f"'{label}'" for label in labels[found[1]])
+        return f"CREATE TYPE {found[1]} AS ENUM ({listed});"
+
+    def left_out(found: re.Match[str]) -> str:
+        return "" if found[1] in labels else found[0]
+
+    return _ADDED_LABEL.sub(left_out, _ENUMERATION.sub(made_whole, statements))
 
 
 def schema_versions() -> list[str]:

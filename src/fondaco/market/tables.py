@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Index, Integer, Numeric, Text, text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Identity, Index, Integer, Numeric, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from fondaco.core.candles import Timeframe
@@ -60,7 +60,10 @@ class TickRow(Base):
 
 
 class CandleRow(Base):
-    """Candles of nine timeframes, derived from ticks in the transaction that stores them; never entered by hand."""
+    """Candles of nine timeframes, derived from ticks in the transaction that stores them; never entered by hand.
+
+    In a house with TimescaleDB a view over continuous aggregates, with the same columns.
+    """
 
     __tablename__ = "candles"
     __table_args__ = (
@@ -194,3 +197,25 @@ class FeedAnchorRow(Timestamps, Base):
     source: Mapped[str] = _code(primary_key=True)
     symbol: Mapped[str] = _code(primary_key=True)
     anchor_time: Mapped[datetime]
+
+
+class StaleRangeRow(Base):
+    """Minutes whose late ticks the continuous aggregates of TimescaleDB have not taken in yet (else empty)."""
+
+    __tablename__ = "stale_ranges"
+    __table_args__ = (CheckConstraint("to_time > from_time", name="order"), {"info": OWNER})
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    from_time: Mapped[datetime]
+    to_time: Mapped[datetime]
+    noted_at: Mapped[datetime]
+
+
+class TickPurgeRow(Base):
+    """Up to where ticks were purged in a house with TimescaleDB: older ones are refused (else empty)."""
+
+    __tablename__ = "tick_purges"
+    __table_args__ = ({"info": OWNER},)
+
+    purged_before: Mapped[datetime] = mapped_column(primary_key=True)
+    purged_at: Mapped[datetime]

@@ -2,8 +2,8 @@
 
 The rebuild is a plain GROUP BY, on purpose not the merge that made the candles, so that a fault in one does not hide in
 the other. Work goes week by week and series by series: a week holds whole candles of every timeframe, and is one
-partition. A candle whose ticks have been purged in part cannot be rebuilt; it is counted apart and never called right
-or wrong.
+partition. With TimescaleDB, whatever is not refreshed yet is refreshed first. A candle whose ticks have been purged in
+part cannot be rebuilt; it is counted apart and never called right or wrong.
 """
 
 from collections.abc import AsyncIterator
@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from fondaco.core.candles import Timeframe
 from fondaco.infra.database import Database
 from fondaco.market.partitions import WEEK_US, moment, moment_us
+from fondaco.market.storage.choose import storage_of
 
 _COMPARED = (
     "close_time",
@@ -110,6 +111,7 @@ ORDER BY 2, 1
 
 async def verify_candles(database: Database) -> AsyncIterator[WeekVerified]:
     """Compare every candle with its ticks; yields after each week of each series, so that long work shows progress."""
+    await (await storage_of(database)).settle()
     async with database.transaction() as connection:
         series = (await connection.execute(_SERIES)).all()
     for source, symbol, *edges in series:

@@ -13,7 +13,6 @@ from fondaco.infra.outbox import Courier
 from fondaco.infra.settings import BusSettings, MarketSettings
 from fondaco.market.current import set_current_feed
 from fondaco.market.jobs import (
-    PURGE_SLICE_US,
     announce_feed,
     make_partitions,
     market_handlers,
@@ -22,6 +21,7 @@ from fondaco.market.jobs import (
 )
 from fondaco.market.messages import FEED_CHANNEL, FEED_KEY, FeedState, Source, Tick
 from fondaco.market.partitions import WEEK_US, standing_weeks
+from fondaco.market.storage.writing import PURGE_SLICE_US
 from support.stored import batch, candles_of, store_all, ticks_of
 
 DAY_US = 86_400_000_000
@@ -101,13 +101,14 @@ async def test_this_weeks_and_next_weeks_partition_are_made_ahead(database: Data
 
 
 def test_ticks_are_purged_daily_only_where_the_settings_say_so() -> None:
-    assert [job.name for job in market_jobs(MarketSettings())] == ["make_partitions"]
-    assert [job.name for job in market_jobs(MarketSettings(retention_days=30))] == ["make_partitions", "purge_ticks"]
+    always = ["make_partitions", "settle_candles"]
+    assert [job.name for job in market_jobs(MarketSettings())] == always
+    assert [job.name for job in market_jobs(MarketSettings(retention_days=30))] == [*always, "purge_ticks"]
 
 
 async def test_the_daily_purge_keeps_as_many_days_as_the_settings_say(database: Database) -> None:
     await store(database)
-    _, purge = market_jobs(MarketSettings(retention_days=30))
+    *_, purge = market_jobs(MarketSettings(retention_days=30))
     await purge.run(database, NOW_US)
     assert len(await ticks_of(database)) == 2
 

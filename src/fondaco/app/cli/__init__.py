@@ -84,6 +84,15 @@ For people who changed a table in the code. Read what was written before you com
 
     fondaco db generate "candles know their exchange"
 """
+TIMESCALE = """
+Set up TimescaleDB: trades in a hypertable, candles from continuous aggregates.
+
+For a house whose server, named by DATABASE_URL, has TimescaleDB. Works on an empty house and on one with trades and
+candles, which are compared bit for bit before the old ones go. Stop the house first. May be run again at any time: what
+was cut off is completed, what is done stays. docs/runbooks/timescaledb.md tells more.
+
+    DATABASE_URL=postgresql://user:password@host/fondaco fondaco db timescale
+"""
 URL = """
 Print the database's address, password included, for other programs.
 
@@ -118,6 +127,7 @@ app.command("fondaco.app.processes.jobs:jobs", help=JOBS)
 db = App(name="db", help=DB)
 db.command("fondaco.app.cli.database:migrate", help=MIGRATE)
 db.command("fondaco.app.cli.database:generate", help=GENERATE)
+db.command("fondaco.app.cli.database:timescale", help=TIMESCALE)
 db.command("fondaco.app.cli.database:url", help=URL)
 app.command(db)
 

@@ -13,6 +13,7 @@ from fondaco.app.migrations import migrate as run_migrations
 from fondaco.infra.database import DatabaseUnavailableError
 from fondaco.infra.postgres import EmbeddedPostgres
 from fondaco.infra.settings import DatabaseSettings, Settings
+from fondaco.market.storage.conversion import convert
 
 RETRY_S = 0.5
 """Between two tries at a database that is busy."""
@@ -34,6 +35,11 @@ def generate(message: str) -> None:
     asyncio.run(_generate(settings, message))
 
 
+def timescale() -> None:
+    """Set up TimescaleDB."""
+    asyncio.run(_timescale(begin("timescale")))
+
+
 def url() -> None:
     """Print the address."""
     settings = begin("url")
@@ -45,6 +51,13 @@ async def _migrate(settings: Settings, wait_s: float) -> None:
         with said_to_the_user():
             await _migrate_within(wait_s, address, settings.database)
     say("The database is up to date.")
+
+
+async def _timescale(settings: Settings) -> None:
+    async with house_database(settings, command="fondaco db timescale") as address:
+        with said_to_the_user():
+            await asyncio.to_thread(run_migrations, address, settings.database)
+            await convert(address, settings.database, say)
 
 
 async def _migrate_within(wait_s: float, address: str, settings: DatabaseSettings) -> None:
