@@ -7,6 +7,7 @@ import asyncio
 
 from sqlalchemy import text
 
+from fondaco.core.candles import MINUTE_US
 from fondaco.infra.database import Database
 from fondaco.market.gaps import ledger_gaps
 from fondaco.market.messages import Source, Tick, TickBatch
@@ -53,17 +54,25 @@ async def test_the_same_ticks_stored_at_once_in_opposite_order_do_not_deadlock(d
     assert [week.different for week in await verified(database)] == [0]
 
 
-async def test_different_symbols_stored_at_once_do_not_deadlock(database: Database) -> None:
-    names = [f"S{number}USDT" for number in range(20)]
+async def test_the_same_candles_merged_at_once_in_opposite_order_do_not_deadlock(database: Database) -> None:
+    symbols, minutes = [f"S{number}USDT" for number in range(20)], 50
 
-    def of(symbols: list[str], first: int) -> Batch:
-        some = tuple(ticks(first, first + 50))
-        return Batch([TickBatch(Source.BINANCE, each, some) for each in symbols], [])
+    def of(order: list[str], first_id: int) -> Batch:
+        some = tuple(
+            Tick(first_id + each, MOMENT_US + each * MINUTE_US, 100, 1, buyer_is_maker=False, received_us=0)
+            for each in range(minutes)
+        )
+        return Batch([TickBatch(Source.BINANCE, each, some) for each in order], [])
 
     one, other = TickStore(database), TickStore(database)
     for number in range(ROUNDS):
-        first = number * 1_000
-        await asyncio.gather(one.store(of(names, first), now_us=0), other.store(of(names[::-1], first + 500), now_us=0))
+        first_id = 1 + number * 2 * minutes
+        await asyncio.gather(
+            one.store(of(symbols, first_id), now_us=0),
+            other.store(of(symbols[::-1], first_id + minutes), now_us=0),
+        )
+    assert len(await ticks_of(database, symbols[0])) == ROUNDS * 2 * minutes
+    assert [week.different for week in await verified(database)] == [0] * len(symbols)
 
 
 async def test_a_gap_that_is_only_another_recorders_uncommitted_batch_closes_itself(database: Database) -> None:
@@ -97,8 +106,7 @@ async def test_two_recorders_keep_to_the_interval_of_price_rows_together(databas
         now_us = MOMENT_US + second * 1_000_000
         tick = Tick(second, now_us, 100, 1, buyer_is_maker=False, received_us=now_us)
         stored = await store.store(batch([tick]), now_us=0)
-        for writer in writers:
-            await writer.write(stored.candles, now_us=now_us)
+        await writers[second % 2].write(stored.candles, now_us=now_us)  # each sees every other batch
         async with database.transaction() as connection:
             written.append(await connection.scalar(text("SELECT count(*) FROM prices")))
     assert written == [1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3]
