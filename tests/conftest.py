@@ -1,5 +1,6 @@
 """Fixtures that many tests share: a database server for the session, a fresh migrated database for each test."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from fondaco.app.migrations import migrate
 from fondaco.infra.database import Database
 from fondaco.infra.postgres import postgres_for_tests
 from fondaco.infra.settings import DatabaseSettings, Settings
+from fondaco.infra.valkey import running_valkey
+from support import needs
 from support.places import open_folder
 
 pytest_plugins = ("support.sockets", "support.hypotheses")
@@ -33,6 +36,17 @@ def server_url() -> Iterator[str]:
         return
     with open_folder() as folder, postgres_for_tests(folder / "house") as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def valkey_url() -> Iterator[str]:
+    """A Valkey server of the session's own; whoever uses it empties it first."""
+    needs.valkey()
+    with open_folder() as folder, asyncio.Runner() as runner:
+        server = running_valkey(folder / "house", command="test")
+        url = runner.run(server.__aenter__())
+        yield url
+        runner.run(server.__aexit__(None, None, None))
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,8 @@ from typing import NoReturn
 import pytest
 
 from fondaco.infra.settings import Settings
+from fondaco.infra.valkey import ValkeyError
+from fondaco.infra.valkey.server import installed_program
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -37,3 +39,11 @@ def recorded(name: str) -> Path:
     if not path.exists():
         lacking(f"no recorded data: {path} is missing")
     return path
+
+
+def valkey() -> Path:
+    """The embedded Valkey's program, which its wheel has for Linux and macOS."""
+    try:
+        return installed_program()
+    except ValkeyError as error:
+        lacking(str(error))

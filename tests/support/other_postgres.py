@@ -11,7 +11,8 @@ import psycopg
 import pytest
 
 from fondaco.infra.children import end_process, told_of_parents_death
-from fondaco.infra.postgres.place import database_account, free_port
+from fondaco.infra.embedded import free_port
+from fondaco.infra.postgres.place import database_account
 from support.places import open_folder
 from support.waiting import eventually
 

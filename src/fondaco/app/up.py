@@ -1,4 +1,4 @@
-"""``fondaco up``: the whole house. Hosts the bus, supervises the database and the other processes.
+"""``fondaco up``: the whole house. Hosts the bus or supervises its server, and the database and the other processes.
 
 The page comes first: its process starts at once, on a socket that is open already; the database is made ready and
 migrated beside it, and whatever needs tables starts after that. This process itself imports neither web framework nor
@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import fondaco
@@ -23,8 +24,10 @@ from fondaco.infra.listening import WILDCARDS, listen, page_address
 from fondaco.infra.output import LineWriter, Prefixer, Unprefixed
 from fondaco.infra.postgres import EmbeddedPostgres
 from fondaco.infra.postgres.server import ENDING
-from fondaco.infra.settings import Settings
+from fondaco.infra.settings import BusSettings, Settings
 from fondaco.infra.supervisor import USER_ERROR, Program, Supervisor, TakeLine, command, own_environment
+from fondaco.infra.valkey import EmbeddedValkey
+from fondaco.infra.valkey.server import ENDING as VALKEY_ENDING
 
 DATABASE_WAIT_S = 330.0
 """How long the migrations wait for the embedded server: a little longer than it may take to recover."""
@@ -34,16 +37,19 @@ OUTPUT_WAIT_S = 2.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def up(*, feed: str | None = None, host: str | None = None, port: int | None = None) -> None:
+def up(*, feed: str | None = None, bus: str | None = None, host: str | None = None, port: int | None = None) -> None:
     """Run the house.
 
     Args:
+        bus: How its processes tell each other things: local, or valkey, which reaches other machines too and keeps
+        trades
+            that are not stored yet on disk.
         feed: Where trades come from: auto, binance, replay:FILE or simulated. `auto` takes Binance if it answers, else
             recorded trades if there are any, else simulated ones, and says which.
         host: Address to serve the page on. Loopback unless you mean to let others in.
         port: Port to serve the page on; 0 takes any that is free.
     """
-    given = {"market": _given(feed=feed), "serve": _given(host=host, port=port)}
+    given = {"market": _given(feed=feed), "bus": _given(kind=bus), "serve": _given(host=host, port=port)}
     settings = load_settings({group: values for group, values in given.items() if values})
     writer = LineWriter(sys.stderr)
     log_format = log.configure(settings.log_level, settings.log_format, process="up", stream=writer)
@@ -59,7 +65,8 @@ async def _up(settings: Settings, log_format: log.Format, writer: LineWriter) ->
         listen(settings.serve.host, settings.serve.port) as listener,
     ):
         hold.note(page_address(listener))
-        async with serve_local_bus(settings.bus_socket, settings.bus):
+        hub = nullcontext() if settings.bus.is_valkey else serve_local_bus(settings.bus_socket, settings.bus)
+        async with hub:
             house = House(settings, listener, log_format, _output(writer, log_format))
             await house.run()
 
@@ -73,7 +80,11 @@ class House:
         self._settings = settings
         self._listener = listener
         self._postgres = None if settings.database_url else EmbeddedPostgres(settings.data_dir)
-        self._environment = _children_environment(settings, self._database_url(), log_format)
+        self._valkey = EmbeddedValkey(settings.data_dir) if settings.bus.is_valkey and not settings.bus.url else None
+        self._environment = _children_environment(settings, log_format) | {
+            "DATABASE_URL": settings.database_url or EmbeddedPostgres(settings.data_dir).prepare(),
+            **self._bus_variables(),
+        }
         self._supervisor = Supervisor(self._programs(), take_line)
 
     async def run(self) -> None:
@@ -107,6 +118,10 @@ class House:
 
     async def _open(self) -> None:
         """The order in which a house opens."""
+        if self._valkey is not None:
+            await self._supervisor.start("bus")
+        elif self._settings.bus.is_valkey:
+            await self._run_to_its_end("check", "bus", "check")  # before others rely on a server that we do not know
         await self._supervisor.start("serve")
         await asyncio.gather(self._welcome(), self._open_market())
 
@@ -125,21 +140,28 @@ class House:
     async def _migrate(self) -> None:
         """Bring the tables up to date. An address that somebody else gave is tried once, our own server waited for."""
         wait_s = DATABASE_WAIT_S if self._postgres is not None else 0
-        exit_code, last_line = await self._supervisor.run_once(
-            self._command("migrate", "db", "migrate", f"--wait-s={wait_s}")
-        )
+        await self._run_to_its_end("migrate", "db", "migrate", f"--wait-s={wait_s}")
+
+    async def _run_to_its_end(self, name: str, *words: str) -> None:
+        """Run one of our own commands. Raises `UserError` when it fails."""
+        exit_code, last_line = await self._supervisor.run_once(self._command(name, *words))
         if exit_code == USER_ERROR:
             raise UserError(last_line)
         if exit_code != 0:
-            raise UserError(f"The migrations failed and changed nothing; their log above says why ({last_line}).")
+            raise UserError(f"`fondaco {' '.join(words)}` failed; its log above says why ({last_line}).")
 
     async def _welcome(self) -> None:
         await _page_answers(self._listener)
         for line in welcome(self._settings, page_address(self._listener)):
             say(line)
 
-    def _database_url(self) -> str:
-        return self._settings.database_url or EmbeddedPostgres(self._settings.data_dir).prepare()
+    def _bus_variables(self) -> dict[str, str]:
+        """What the others must know of the bus."""
+        if not self._settings.bus.is_valkey:
+            return {"FONDACO_BUS__KIND": "local"}
+        url = self._settings.bus.url if self._valkey is None else self._valkey.prepare()
+        assert url is not None, "a house without a server of its own has the address of another"
+        return {"FONDACO_BUS__KIND": "valkey", "FONDACO_BUS__URL": url}
 
     def _programs(self) -> list[Program]:
         """Everything that runs for as long as the house does, each after what it depends on."""
@@ -151,6 +173,8 @@ class House:
         ]
         if self._postgres is not None:
             programs.insert(0, Program("database", self._postgres.launch, ENDING))
+        if self._valkey is not None:
+            programs.insert(0, Program("bus", self._valkey.launch, VALKEY_ENDING))
         return programs
 
     def _command(self, name: str, *words: str, pass_fds: tuple[int, ...] = ()) -> Program:
@@ -167,6 +191,11 @@ def welcome(settings: Settings, address: str) -> list[str]:
         "feed": "auto (Binance, else recorded, else simulated: the page says which)" if feed == "auto" else feed,
         "data": str(settings.data_dir),
         "database": "that of DATABASE_URL" if settings.database_url else "embedded PostgreSQL",
+        **(
+            {"bus": "that of FONDACO_BUS__URL" if settings.bus.url else "embedded Valkey"}
+            if settings.bus.is_valkey
+            else {}
+        ),
         "stop": "Ctrl-C",
     }
     return [
@@ -176,6 +205,12 @@ def welcome(settings: Settings, address: str) -> list[str]:
         *(f"  {name:<10}{text}" for name, text in rows.items()),
         "",
     ]
+
+
+def _bus_in_words(settings: BusSettings) -> str:
+    if not settings.is_valkey:
+        return "local"
+    return "that of FONDACO_BUS__URL" if settings.url else "embedded Valkey"
 
 
 async def _page_answers(listener: socket.socket) -> None:
@@ -205,11 +240,10 @@ def _given(**values: object) -> Mapping[str, object]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _children_environment(settings: Settings, url: str, log_format: log.Format) -> dict[str, str]:
+def _children_environment(settings: Settings, log_format: log.Format) -> dict[str, str]:
     """What the other processes must know beside what stands in our own environment and in the file."""
     colours = {"FORCE_COLOR": "1"} if log_format == "console" and log.has_colours(sys.stderr) else {}
     return own_environment(
-        DATABASE_URL=url,
         FONDACO_DATA_DIR=str(settings.data_dir),
         FONDACO_LOG_FORMAT=log_format,
         FONDACO_MARKET__FEED=settings.market.feed,

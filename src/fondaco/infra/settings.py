@@ -7,7 +7,7 @@ names. docs/settings.md documents each one; a test fails when one is missing the
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AliasChoices,
@@ -18,6 +18,7 @@ from pydantic import (
     PositiveInt,
     SecretStr,
     StringConstraints,
+    model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
@@ -68,10 +69,30 @@ class DatabaseSettings(_Group):
 class BusSettings(_Group):
     """The bus between processes."""
 
+    kind: Literal["local", "valkey"] | None = None
+    """``local`` is for the processes of one machine. ``valkey`` also reaches others: a server of the house's own, or
+    the one that ``bus.url`` names. Unset means ``valkey`` where there is a ``bus.url``, else ``local``."""
+    url: str | None = None
+    """Valkey or Redis to use instead of the house's own: ``redis://``, ``rediss://`` (TLS) or ``unix://``."""
+    accept_loss: bool = False
+    """Use a server that would lose trades in a crash (not ``appendonly yes`` and ``appendfsync always``)."""
+    claim_idle_ms: int = Field(default=10_000, ge=100)
+    """A reader that has said nothing for so long is dead, and what it had read goes to others. Valkey only."""
     stream_max_bytes: PositiveInt = 512 * 1024 * 1024
     """A stream that holds more unacknowledged bytes than this makes its writers wait."""
     watcher_max_messages: PositiveInt = 10_000
     """A watcher or subscriber with more waiting messages than this is cut off and starts over."""
+
+    @property
+    def is_valkey(self) -> bool:
+        """Whether the bus is a Valkey or Redis server."""
+        return self.kind == "valkey" or self.url is not None
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> Self:
+        if self.kind == "local" and self.url is not None:
+            raise ValueError("the kind is local, and yet there is a url: leave one of them out")
+        return self
 
 
 class JobsSettings(_Group):

@@ -1,8 +1,8 @@
-"""What every bus must do (`fondaco.infra.bus.port`): one suite for the bus in a process and the bus behind a socket."""
+"""What every bus must do (`fondaco.infra.bus.port`): one suite for all: in a process, behind a socket, over Valkey."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from fondaco.infra.bus.hub import ENTRY_OVERHEAD_BYTES, MAX_BATCH_BYTES, MAX_BODY_BYTES, BodyTooLargeError
 from fondaco.infra.bus.port import Bus, BusUnavailableError, Message
 from fondaco.infra.settings import BusSettings
-from support.buses import Connect, local_bus, settled, socket_bus
+from support.buses import Connect, local_bus, order, settled, socket_bus, valkey_bus
 
 BODY_BYTES = 1_000 - ENTRY_OVERHEAD_BYTES
 """A body that makes its entry count a round thousand."""
@@ -19,24 +19,33 @@ LONG_S = 60.0
 """A wait that no passing test sits out."""
 
 
-@pytest.fixture(params=["local", "socket"])
-def kind(request: pytest.FixtureRequest) -> str:
+MakeBus = Callable[[BusSettings], AbstractAsyncContextManager[Connect]]
+"""Makes a fresh bus of the kind under test."""
+
+
+@pytest.fixture(params=["local", "socket", "valkey"])
+def make_bus(request: pytest.FixtureRequest, tmp_path: Path) -> MakeBus:
     """Which bus is under test."""
-    return str(request.param)
+    match request.param:
+        case "local":
+            return local_bus
+        case "socket":
+            return lambda settings: socket_bus(settings, tmp_path / "bus.sock")
+    url: str = request.getfixturevalue("valkey_url")
+    return lambda settings: valkey_bus(settings, url)
 
 
 @pytest.fixture
-async def connect(kind: str, tmp_path: Path) -> AsyncIterator[Connect]:
+async def connect(make_bus: MakeBus) -> AsyncIterator[Connect]:
     """Connections to one bus with small limits."""
-    async with local_bus(LIMITS) if kind == "local" else socket_bus(LIMITS, tmp_path / "bus.sock") as connect:
+    async with make_bus(LIMITS) as connect:
         yield connect
 
 
 @pytest.fixture
-async def roomy(kind: str, tmp_path: Path) -> AsyncIterator[Connect]:
+async def roomy(make_bus: MakeBus) -> AsyncIterator[Connect]:
     """Connections to one bus with the usual limits."""
-    usual = BusSettings()
-    async with local_bus(usual) if kind == "local" else socket_bus(usual, tmp_path / "bus.sock") as connect:
+    async with make_bus(BusSettings()) as connect:
         yield connect
 
 
@@ -56,7 +65,7 @@ async def test_entries_come_out_as_and_in_the_order_they_went_in(connect: Connec
         ids = [await bus.append("s", body) for body in bodies]
         entries = await bus.read("s", "g", max_entries=10, wait_s=0)
         assert [(each.id, each.body) for each in entries] == list(zip(ids, bodies, strict=True))
-        assert ids == sorted(set(ids), key=int)
+        assert ids == sorted(set(ids), key=order)
 
 
 async def test_ten_thousand_entries_come_in_one_read(roomy: Connect) -> None:
@@ -177,7 +186,7 @@ async def test_a_full_stream_makes_its_writers_wait_in_line_and_drops_nothing(co
         assert not any(each.done() for each in waiting)
         assert len(await read(bus)) == 101
         await bus.ack("s", "g", ids[:2])
-        assert await waiting[0] < await waiting[1]
+        assert order(await waiting[0]) < order(await waiting[1])
         await settled(writer)
         assert not waiting[2].done()
         await bus.ack("s", "g", ids[2:])
@@ -213,6 +222,19 @@ async def test_a_tail_shows_what_is_unacknowledged_and_then_what_is_new_and_take
             new_id = await bus.append("s", b"new")
             assert [each.id for each in (*seen, await new)] == [*ids[1:], new_id]
         assert len(await read(bus)) == 2
+
+
+async def test_tails_opened_while_entries_come_in_show_each_once_in_order(roomy: Connect) -> None:
+    async with roomy() as bus, roomy() as watcher, AsyncExitStack() as tails:
+        await fill(bus, 50)
+        writing = asyncio.create_task(fill(bus, 200))
+        seen = []
+        while not writing.done():
+            entries = await tails.enter_async_context(watcher.tail("s", "g"))
+            seen.append([await anext(entries) for _ in range(250)])
+        ids = [each.id for each in await bus.read("s", "g", max_entries=1_000, wait_s=0)]
+        assert ids[50:] == writing.result()
+        assert [[each.id for each in one] for one in seen] == [ids] * len(seen)
 
 
 async def test_a_tail_longer_than_a_frame_comes_in_parts(roomy: Connect) -> None:

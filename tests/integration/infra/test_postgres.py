@@ -17,10 +17,11 @@ import psycopg
 import pytest
 
 from fondaco.infra.children import send_signal
+from fondaco.infra.embedded import MAX_SOCKET_PATH_BYTES
 from fondaco.infra.house import HouseRunningError
 from fondaco.infra.postgres import EmbeddedPostgres, PostgresError, postgres_for_tests, running_postgres
 from fondaco.infra.postgres.cluster import server_of
-from fondaco.infra.postgres.place import MAX_SOCKET_PATH_BYTES, Place, database_account
+from fondaco.infra.postgres.place import Place, database_account
 from fondaco.infra.postgres.programs import version
 from fondaco.infra.postgres.server import ENDING
 from fondaco.infra.supervisor import Backoff, Program, Supervisor

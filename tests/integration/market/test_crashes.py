@@ -1,10 +1,7 @@
 """kill -9 of the recorder and of PostgreSQL in the middle of it: afterwards the tables equal the source."""
 
 import asyncio
-import os
 import random
-import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,13 +14,13 @@ from fondaco.infra.bus.socket import serve_local_bus
 from fondaco.infra.database import Database
 from fondaco.infra.postgres import EmbeddedPostgres
 from fondaco.infra.settings import BusSettings, DatabaseSettings, Settings
-from fondaco.market.messages import RECORDERS, TICKS_STREAM, Source, TickBatch, encode_entry
+from fondaco.market.messages import RECORDERS, TICKS_STREAM
+from support.crashing import entries_of, kill, recorder_process
 from support.places import open_folder
 from support.stored import gaps_of, ticks_of, verified
 from support.ticks import walk
 from support.waiting import eventually
 
-TICKS_PER_ENTRY = 20
 MAX_PAUSE_S = 0.3
 PATIENCE_S = 60
 
@@ -44,42 +41,29 @@ class Victims:
 
     async def start_recorder(self) -> None:
         """Start `fondaco record` as the supervisor would."""
-        environment = os.environ | {
-            "DATABASE_URL": self.url,
-            "FONDACO_DATA_DIR": str(self._folder),
-            "FONDACO_DATABASE__POOL_WAIT_S": "0.5",
-        }
-        self._recorder = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "fondaco", "record", "--supervised"), env=environment
-        )
+        self._recorder = await recorder_process(self._folder, DATABASE_URL=self.url)
 
     async def kill_server(self) -> None:
         """Kill with signal 9, then start it again."""
-        await _kill(self._server)
+        await kill(self._server)
         await self.start_server()
 
     async def kill_recorder(self) -> None:
         """Kill with signal 9, then start it again."""
-        await _kill(self._recorder)
+        await kill(self._recorder)
         await self.start_recorder()
 
     async def kill_server_then_recorder(self, held: Callable[[], Awaitable[None]]) -> None:
         """Kill the recorder while it holds what the dead server cannot take; then start both again."""
-        await _kill(self._server)
+        await kill(self._server)
         await held()
         await self.kill_recorder()
         await self.start_server()
 
     async def end(self) -> None:
         """Kill what still runs."""
-        await _kill(self._recorder)
-        await _kill(self._server)
-
-
-async def _kill(process: asyncio.subprocess.Process | None) -> None:
-    if process is not None and process.returncode is None:
-        process.send_signal(signal.SIGKILL)
-        await process.wait()
+        await kill(self._recorder)
+        await kill(self._server)
 
 
 @asynccontextmanager
@@ -101,10 +85,7 @@ async def prove(*, ticks: int, kills: int, seed: int) -> None:
     stored = walk(ticks, seed)
     numbers = random.Random(seed + 1)
     async with house() as (victims, bus):
-        entries = [
-            encode_entry(TickBatch(Source.BINANCE, "BTCUSDT", tuple(stored[start : start + TICKS_PER_ENTRY])))
-            for start in range(0, len(stored), TICKS_PER_ENTRY)
-        ]
+        entries = entries_of(stored)
         for part in range(kills + 1):
             bodies = entries[part :: kills + 1]  # out of order across the parts, as after a reconnect
 

@@ -35,6 +35,7 @@ chosen behind it. Processes that end are started again. Ctrl-C stops the house i
     fondaco up
     fondaco up --port 9000 --feed simulated
     fondaco up --feed replay:trades.csv
+    fondaco up --bus valkey
 """
 SERVE = """
 Serve the page, the API and the streams.
@@ -98,6 +99,25 @@ Print the database's address, password included, for other programs.
 
     psql "$(fondaco db url)"
 """
+BUS = """
+The bus over Valkey or Redis: see whether it can be relied on and how far its readers are behind, or get its address.
+
+For houses that run with `--bus valkey` or with a server of your own in `FONDACO_BUS__URL`. The local bus has no server.
+"""
+BUS_CHECK = """
+Say whether the bus's server answers and keeps what it takes, and how far its readers are behind.
+
+Before a second machine is added, and when candles fall behind. Ends with 2 and one sentence when the server cannot be
+relied on.
+
+    FONDACO_BUS__KIND=valkey fondaco bus check
+    FONDACO_BUS__URL=rediss://user:password@host:6379/0 fondaco bus check
+"""
+BUS_URL = """
+Print the address of the bus's server, password included, for other programs.
+
+    redis-cli -u "$(FONDACO_BUS__KIND=valkey fondaco bus url)" XINFO GROUPS market.ticks
+"""
 CANDLES = "Candles: prove the stored ones against the trades that they are made of."
 VERIFY = """
 Build every candle anew from its trades and compare bit for bit.
@@ -130,6 +150,11 @@ db.command("fondaco.app.cli.database:generate", help=GENERATE)
 db.command("fondaco.app.cli.database:timescale", help=TIMESCALE)
 db.command("fondaco.app.cli.database:url", help=URL)
 app.command(db)
+
+bus = App(name="bus", help=BUS)
+bus.command("fondaco.app.cli.bus:check", help=BUS_CHECK)
+bus.command("fondaco.app.cli.bus:url", help=BUS_URL)
+app.command(bus)
 
 candles = App(name="candles", help=CANDLES)
 candles.command("fondaco.app.cli.market:verify", help=VERIFY)

@@ -43,7 +43,7 @@ async def house_parts(settings: Settings, name: str, *, supervised: bool) -> Asy
     Args:
         settings: of the house.
         name: of the process.
-        supervised: the supervisor has seen to both; the database may not be up yet.
+        supervised: the supervisor has seen to both; they may be away for a while.
 
     Raises:
         UserError: there is no house.
@@ -53,7 +53,7 @@ async def house_parts(settings: Settings, name: str, *, supervised: bool) -> Asy
         url = await _url_that_answers(settings)
     database = shared_database(url, settings.database, application=name)
     try:
-        async with open_bus(settings) as bus:
+        async with open_bus(settings, must_answer=not supervised) as bus:
             yield Parts(database, bus)
     except NoHouseError as error:
         raise UserError(str(error)) from error

@@ -154,11 +154,15 @@ class Watcher(Generic[T]):
         self._waiting.clear()
         self._news.set()
 
+    def require_open(self) -> None:
+        """Raise `BusUnavailableError` when the watcher has ended."""
+        if self._ended is not None:
+            raise BusUnavailableError(self._ended)
+
     async def next_batch(self) -> list[T]:
         """Take what waits, at least one message. Cancelling takes nothing."""
         while not self._waiting:
-            if self._ended is not None:
-                raise BusUnavailableError(self._ended)
+            self.require_open()
             self._news.clear()
             await self._news.wait()
         return self._take()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fondaco.infra.children import end_process
+from fondaco.infra.embedded import indented
 from fondaco.infra.postgres.place import NAME, Account, Place, PostgresError
 from fondaco.infra.postgres.programs import start_program
 
@@ -16,8 +17,6 @@ CLUSTER_NAME = "fondaco-embedded"
 LEFTOVER_ENDING = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 10.0))
 """How a dead house's server is ended: fast, then at once. Both keep every commit."""
 POLL_S = 0.02
-SHOWN_LOG_LINES = 8
-SHOWN_LOG_BYTES = 16_384
 
 
 async def ready_cluster(place: Place, programs: Path, account: Account | None, version: str) -> None:
@@ -46,17 +45,6 @@ def is_accepting(data: Path, pid: int) -> bool:
     lines = _pid_file_lines(data)
     status = 7  # its line, counted from 0 (PostgreSQL: LOCK_FILE_LINE_PM_STATUS)
     return len(lines) > status and lines[0] == str(pid) and lines[status].strip() == "ready"
-
-
-def last_lines(log_file: Path, *, since: int) -> str:
-    """The end of what a log has gained since this position, to be shown below a sentence."""
-    try:
-        with log_file.open("rb") as log:
-            log.seek(max(since, log_file.stat().st_size - SHOWN_LOG_BYTES))
-            text = log.read().decode(errors="replace")
-    except OSError as error:
-        return f"({log_file} cannot be read: {error.strerror})"
-    return _indented(text.splitlines())
 
 
 async def _make_cluster(place: Place, programs: Path, account: Account | None) -> None:
@@ -102,7 +90,7 @@ async def _run(command: Sequence[str], account: Account | None, place: Place, *,
     if process.returncode != 0 or "ERROR:" in output or "FATAL:" in output:
         raise PostgresError(
             f"The database cannot be made in {place.root}: {Path(command[0]).name} failed.\n"
-            f"{_indented(output.splitlines())}"
+            f"{indented(output.splitlines())}"
         )
 
 
@@ -179,8 +167,3 @@ def _first_line(file: Path) -> str:
         return (file.read_text(errors="replace").splitlines() or [""])[0].strip()
     except OSError:
         return ""
-
-
-def _indented(lines: Sequence[str]) -> str:
-    """The last of these lines, as they are shown below a sentence."""
-    return "\n".join(f"    {line}" for line in lines[-SHOWN_LOG_LINES:])

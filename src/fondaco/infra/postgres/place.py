@@ -8,23 +8,20 @@ under an unprivileged user that exists already; that user owns ``data`` and ``so
 import os
 import pwd
 import secrets
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+from fondaco.infra.embedded import LOOPBACK, MAX_SOCKET_PATH_BYTES, free_port, write_private
 from fondaco.infra.errors import UserError
 from fondaco.infra.house import make_folders
 
-LOOPBACK = "127.0.0.1"
 NAME = "fondaco"
 """Of the database, and of the user who owns it."""
 PASSWORD_BYTES = 24
 ROOTS_DATABASE_USERS = ("postgres", "nobody")
 """As whom root's server runs: the first that exists."""
-MAX_SOCKET_PATH_BYTES = 107
-"""Room in a Unix socket's address on Linux, without its ending zero."""
 LONGEST_SOCKET_NAME = ".s.PGSQL.65535"
 
 
@@ -157,28 +154,3 @@ def database_account(data: Path) -> Account | None:
         f"PostgreSQL does not run as root, and there is no user {' or '.join(ROOTS_DATABASE_USERS)} to run it: "
         "start Fondaco as a normal user, or set DATABASE_URL."
     )
-
-
-def free_port(preferred: int) -> int:
-    """The preferred TCP port of the loopback address if it is free, else one that the kernel chooses."""
-    for port in (preferred, 0):
-        with socket.socket() as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                trial.bind((LOOPBACK, port))
-            except OSError:
-                continue  # taken by another program meanwhile
-            return int(trial.getsockname()[1])
-    raise PostgresError(f"No TCP port of {LOOPBACK} is free.")
-
-
-def write_private(file: Path, text: str) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
-    new = file.with_name(f"{file.name}.new")
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as out:  # noqa: PTH123 - a descriptor, to set the mode at creation
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    new.replace(file)

@@ -11,15 +11,15 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from fondaco.infra.children import Ending, end_process
+from fondaco.infra.embedded import LOOPBACK, last_lines, put_long_log_aside
 from fondaco.infra.house import house_lock
 from fondaco.infra.postgres.cluster import (
     CLUSTER_NAME,
     POLL_S,
     is_accepting,
-    last_lines,
     ready_cluster,
 )
-from fondaco.infra.postgres.place import LOOPBACK, Account, Place, PostgresError, database_account
+from fondaco.infra.postgres.place import Account, Place, PostgresError, database_account
 from fondaco.infra.postgres.programs import ready_programs, start_program, version
 
 START_WAIT_S = 300.0
@@ -30,9 +30,6 @@ ENDING: Ending = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 5.0))
 """Fast shutdown (with a checkpoint), then immediate (without). Both keep every commit."""
 STILL_IN_USE = "still in use"
 """What PostgreSQL says of a killed server's memory while one of its processes is left."""
-MAX_LOG_BYTES = 10 * 1024 * 1024
-"""A longer log is put aside at the next start, as ``log.1``."""
-
 SERVER_SETTINGS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_permissions": "0700",
@@ -90,7 +87,7 @@ class EmbeddedPostgres:
         await ready_cluster(self.place, programs, account, version())
         until = asyncio.get_running_loop().time() + BUSY_WAIT_S
         while True:
-            log_start = self._put_long_log_aside()
+            log_start = put_long_log_aside(self.place.log_file)
             process = await self._spawn(programs, account)
             if await self._accepts(process):
                 return process
@@ -134,15 +131,6 @@ class EmbeddedPostgres:
         if not self.place.has_usable_socket:
             return ""
         return '"' + str(self.place.socket_dir.resolve()).replace('"', '""') + '"'
-
-    def _put_long_log_aside(self) -> int:
-        """Returns where the log goes on."""
-        log_file = self.place.log_file
-        size = log_file.stat().st_size if log_file.exists() else 0
-        if size <= MAX_LOG_BYTES:
-            return size
-        log_file.replace(log_file.with_name(f"{log_file.name}.1"))
-        return 0
 
 
 @asynccontextmanager

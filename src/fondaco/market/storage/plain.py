@@ -25,7 +25,7 @@ _COLUMNS = ", ".join(COLUMNS)
 _STAGING = "CREATE TEMP TABLE IF NOT EXISTS ticks_staging (LIKE ticks) ON COMMIT DELETE ROWS"
 """Made when missing in whatever server session the pooler gave us, so it needs no session of its own."""
 _INSERT_NEW = f"""
-INSERT INTO ticks ({_COLUMNS}) SELECT {_COLUMNS} FROM ticks_staging
+INSERT INTO ticks ({_COLUMNS}) SELECT {_COLUMNS} FROM ticks_staging ORDER BY source, symbol, time, trade_id
 ON CONFLICT DO NOTHING
 RETURNING source, symbol, (extract(epoch FROM time) * 1000000)::int8, trade_id, price, quantity, buyer_is_maker
 """  # noqa: S608 - made of the column names above, nothing from outside

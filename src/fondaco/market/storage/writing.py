@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from fondaco.core.candles import TickColumns
 from fondaco.infra.database import Database, PsycopgConnection
 from fondaco.market.copying import SeriesTicks
-from fondaco.market.messages import Refused, TickBatch
+from fondaco.market.messages import Refused, Tick, TickBatch
 from fondaco.market.partitions import moment
 
 MAX_RAW_CHARS = 1_000
@@ -36,7 +36,11 @@ ON CONFLICT DO NOTHING
 
 
 def by_series(batches: Sequence[TickBatch]) -> list[SeriesTicks]:
-    """Gather ticks into columns, one set for each source and symbol, in key order."""
+    """Gather ticks into columns, one set for each source and symbol.
+
+    All in the order of the primary key: two recorders that store the same ticks at once then wait for each other's rows
+    in one order, and cannot deadlock.
+    """
     gathered: dict[tuple[str, str], list[TickBatch]] = {}
     for batch in batches:
         gathered.setdefault((batch.source.value, batch.symbol), []).append(batch)
@@ -44,6 +48,7 @@ def by_series(batches: Sequence[TickBatch]) -> list[SeriesTicks]:
     for (source, symbol), parts in sorted(gathered.items()):
         ticks = [tick for part in parts for tick in part.ticks]
         if ticks:
+            ticks.sort(key=_key)
             columns = _columns([(t.time_us, t.trade_id, t.price, t.quantity, t.buyer_is_maker) for t in ticks])
             received_us = np.fromiter((tick.received_us for tick in ticks), np.int64, len(ticks))
             series.append(SeriesTicks(source, symbol, columns, received_us))
@@ -95,6 +100,10 @@ async def delete_ticks(database: Database, start_us: int, limit_us: int) -> int:
             )
         deleted += result.rowcount
     return deleted
+
+
+def _key(tick: Tick) -> tuple[int, int]:
+    return tick.time_us, tick.trade_id
 
 
 def _columns(rows: Sequence[Row]) -> TickColumns:
