@@ -65,7 +65,7 @@ Work through jobs: purges, reports, whatever was put off for later.
     fondaco jobs
 """
 DB = """
-The database: bring its tables up to date, or write the next migration.
+The database: bring its tables up to date, back it up and restore it, write the next migration.
 
 Works on the database of a house that runs. Without one it starts the embedded database for as long as it takes.
 """
@@ -88,6 +88,24 @@ URL = """
 Print the database's address, password included, for other programs.
 
     psql "$(fondaco db url)"
+"""
+BACKUP = """
+Write everything that the house knows into one file, as it is at this moment, while the house goes on.
+
+Before an upgrade, and as often as you can bear to lose what came since. The file is complete as soon as it has its
+name. It is an archive of PostgreSQL's pg_dump: also its pg_restore reads it.
+
+    fondaco db backup house.dump
+    fondaco db backup --replace /backups/latest.dump
+"""
+RESTORE = """
+Bring back what `fondaco db backup` wrote, into an empty database or in the place of everything that is there.
+
+The house must be stopped. It is all or nothing: until the end everything is as it was, also if this command is
+killed. A backup of an older version is brought up to date.
+
+    fondaco db restore house.dump
+    fondaco db restore --replace house.dump
 """
 CANDLES = "Candles: prove the stored ones against the trades that they are made of."
 VERIFY = """
@@ -119,6 +137,8 @@ db = App(name="db", help=DB)
 db.command("fondaco.app.cli.database:migrate", help=MIGRATE)
 db.command("fondaco.app.cli.database:generate", help=GENERATE)
 db.command("fondaco.app.cli.database:url", help=URL)
+db.command("fondaco.app.cli.database:backup", help=BACKUP)
+db.command("fondaco.app.cli.database:restore", help=RESTORE)
 app.command(db)
 
 candles = App(name="candles", help=CANDLES)
