@@ -100,7 +100,7 @@ async def test_what_was_there_goes_when_a_backup_takes_its_place(
             "CREATE TABLE later (id serial PRIMARY KEY, kind text)",
             "CREATE TYPE mood AS ENUM ('glad')",
             "CREATE VIEW seen AS SELECT * FROM candles",
-            "CREATE FUNCTION one(mood) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'",
             "CREATE SCHEMA other CREATE TABLE something (id int)",
         ):
             connection.execute(statement)
