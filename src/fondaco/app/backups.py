@@ -10,10 +10,9 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-from fondaco.app.migrations import alembic_config
+from fondaco.app.migrations import known_revisions
 from fondaco.infra.database import Database
 from fondaco.infra.errors import UserError
 from fondaco.infra.postgres.clients import Say, client_program
@@ -83,11 +82,11 @@ async def read_archive(file: Path) -> Archive:
         raise UserError(f"{file} is a backup of another database: it holds no house.")
     rows = await _said_by_restore(file, "--data-only", "--schema=public", "--table=alembic_version", "--file=-")
     revision = _between(rows, "FROM stdin;\n", "\n")
-    known = {each.revision for each in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
+    known = known_revisions()
     if revision not in known:
         raise UserError(
             f"{file} was made by a newer Fondaco: its schema is {revision or 'unknown'}, and this program knows those "
-            f"up to {max(known)}. Restore it with that version."
+            f"up to {known[0]}. Restore it with that version."
         )
     return Archive(revision, _between(contents, "; Archive created at ", "\n"))
 

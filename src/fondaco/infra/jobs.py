@@ -20,6 +20,8 @@ import procrastinate
 import structlog
 from procrastinate import exceptions
 from psycopg_pool import AsyncConnectionPool
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fondaco.infra.clock import now_us
 from fondaco.infra.database import Database, PsycopgConnection, libpq_url, one_line
@@ -43,6 +45,8 @@ MAX_ATTEMPTS = 5
 LATEST_START_S = 86_400
 """A periodic job that was due while no house ran is made up for, if it was due less than this long ago."""
 FAILED_JOBS_KEPT_HOURS = 30 * 24
+
+_FAILED = text(f"SELECT count(*) FROM {SCHEMA}.procrastinate_jobs WHERE status = 'failed'")  # noqa: S608 - our own name
 
 Run: TypeAlias = Callable[[Database, int], Awaitable[None]]
 """A job's work; takes the database and the present moment in microseconds."""
@@ -142,6 +146,11 @@ def job_app(database: Database, settings: Settings, periodic: Sequence[PeriodicJ
     app.periodic(cron="*/10 * * * *")(app.task(name="retry_stalled", queue=QUEUE, pass_context=True)(_retry_stalled))
     app.periodic(cron="50 3 * * *")(app.task(name="forget_failed", queue=QUEUE, pass_context=True)(_forget_failed))
     return app
+
+
+async def count_failed(connection: AsyncConnection) -> int:
+    """How many jobs failed for good; they are kept for `FAILED_JOBS_KEPT_HOURS`."""
+    return int((await connection.execute(_FAILED)).scalar_one())
 
 
 def _register(app: procrastinate.App, job: PeriodicJob, database: Database) -> None:

@@ -126,12 +126,22 @@ When the disk fills. Whole weeks are dropped at once, the rest an hour at a time
     fondaco ticks purge --older-than 30d
 """
 
+DOCTOR = """
+Check up on the house: settings, folder, disk, processes, bus, database, schema, feeds, and what has been left undone.
+
+When something seems wrong, and after an upgrade or a restore. It changes nothing and starts nothing. One line a check:
+*ok*, *warn* for what you should know, *fail* for what must be put right; with one of these it ends with 1.
+
+    fondaco doctor
+"""
+
 app = App(name="fondaco", help=HOUSE, version=fondaco.__version__, help_format="markdown")
 app.command("fondaco.app.up:up", help=UP)
 app.command("fondaco.app.processes.serve:serve", help=SERVE)
 app.command("fondaco.app.processes.feed:feed", help=FEED)
 app.command("fondaco.app.processes.record:record", help=RECORD)
 app.command("fondaco.app.processes.jobs:jobs", help=JOBS)
+app.command("fondaco.app.cli.doctor:doctor", help=DOCTOR)
 
 db = App(name="db", help=DB)
 db.command("fondaco.app.cli.database:migrate", help=MIGRATE)
