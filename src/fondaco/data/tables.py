@@ -5,7 +5,6 @@ fails when one is missing here.
 """
 
 from fondaco.core.candles import Timeframe
-from fondaco.infra.columns import WrongWordError
 from fondaco.infra.outbox import OutboxRow, OutboxState
 from fondaco.market.messages import Source
 from fondaco.market.tables import (
@@ -35,6 +34,4 @@ __all__ = [  # noqa: RUF022 - by subject, not by letter
     # core
     "OutboxRow",
     "OutboxState",
-    # what a wrong word in a column raises
-    "WrongWordError",
 ]

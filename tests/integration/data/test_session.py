@@ -11,12 +11,9 @@ from sqlalchemy import event, func, select, update
 from sqlalchemy.exc import IntegrityError, MultipleResultsFound
 from sqlalchemy.orm.exc import DetachedInstanceError
 
-from fondaco.data import CachePolicy, HouseSession
-from fondaco.data.blocking import run
-from fondaco.data.session import OtherLoopError
-from fondaco.data.tables import MarketFeedRow, OutboxRow, Source, TickHeadRow, WrongWordError
+from fondaco.data import CachePolicy, HouseSession, OtherLoopError, UserError, WrongWordError, run
+from fondaco.data.tables import MarketFeedRow, OutboxRow, Source, TickHeadRow
 from fondaco.infra.database import DatabaseUnavailableError, shared_database
-from fondaco.infra.errors import UserError
 from fondaco.infra.outbox import enqueue
 from fondaco.infra.settings import DatabaseSettings, Settings
 from support.waiting import eventually
