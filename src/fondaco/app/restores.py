@@ -27,6 +27,9 @@ SINCE_17 = (b"SET transaction_timeout",)
 """What pg_restore sets that an older server does not know."""
 VERSION_17 = 170_000
 LOCK_WAIT_MS = 30_000
+ENDING_WAIT_S = 2.0
+"""A server shows a connection for a moment after its program has ended: so long a house may seem to be there."""
+RETRY_S = 0.1
 
 _STATE = text("""
 SELECT
@@ -100,15 +103,20 @@ class Target(NamedTuple):
 
 async def look_at(url: str, settings: DatabaseSettings) -> Target:
     """What is there now. Raises `UserError` when a house works on it."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + ENDING_WAIT_S
     database = Database(url, settings, application=APPLICATION)
     try:
-        async with database.transaction() as connection:
-            version, tables, others = (await connection.execute(_STATE, {"own": f"fondaco {APPLICATION}"})).one()
+        while True:
+            async with database.transaction() as connection:
+                version, tables, others = (await connection.execute(_STATE, {"own": f"fondaco {APPLICATION}"})).one()
+            if not others:
+                return Target(version, tables)
+            if loop.time() >= until:
+                raise UserError(f"A house works on that database ({', '.join(others)}): stop it first.")
+            await asyncio.sleep(RETRY_S)
     finally:
         await database.dispose()
-    if others:
-        raise UserError(f"A house works on that database ({', '.join(others)}): stop it first.")
-    return Target(version, tables)
 
 
 async def restore(url: str, settings: DatabaseSettings, file: Path, target: Target, *, on_table: Say) -> None:

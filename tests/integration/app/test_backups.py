@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from fondaco.app import restores
 from fondaco.app.backups import back_up, read_archive
 from fondaco.app.migrations import migrate
 from fondaco.app.restores import look_at, restore
@@ -218,6 +219,25 @@ async def test_a_database_that_somebody_works_on_or_that_is_not_empty_is_refused
     with psycopg.connect(database_url, application_name="fondaco record"):
         code, _, said = await command(["db", "restore", "--replace", "--yes", str(file)], tmp_path, given)
     assert (code, said) == (2, "fondaco: A house works on that database (fondaco record): stop it first.\n")
+
+
+async def test_a_house_that_is_just_ending_is_waited_for(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restores, "ENDING_WAIT_S", 60.0)
+    with psycopg.connect(database_url, application_name="fondaco record") as ending:
+        looking = asyncio.ensure_future(look_at(database_url, SETTINGS))
+
+        async def has_looked() -> bool:
+            query = (
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'fondaco restore' AND query = 'COMMIT'"
+            )
+            async with await psycopg.AsyncConnection.connect(database_url) as connection:
+                row = await (await connection.execute(query)).fetchone()
+            return row is not None and row[0] > 0
+
+        await eventually(has_looked)
+        assert not looking.done()
+        ending.close()
+    assert (await looking).tables
 
 
 async def test_a_backup_takes_no_files_place_unless_it_is_told_to(database_url: str, tmp_path: Path) -> None:
