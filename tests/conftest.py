@@ -65,6 +65,13 @@ def database_url(server_url: str, template: str, request: pytest.FixtureRequest)
         yield url
 
 
+@pytest.fixture
+def empty_database_url(server_url: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database without a table, beside the test's own."""
+    with _copied(server_url, "template0", f"{request.node.nodeid} empty") as url:
+        yield url
+
+
 @pytest.fixture(scope="module")
 def module_database_url(server_url: str, template: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """A database that the tests of one module share."""

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Column, DateTime, Float, ForeignKeyConstraint, Index, Numeric, Table, UniqueConstraint
 
 from fondaco.app.schema import MAPPERS, METADATA
+from fondaco.data import tables as index
 from support import tree
 
 TABLES: list[Table] = list(METADATA.sorted_tables)
@@ -27,6 +28,12 @@ def test_every_module_of_tables_is_known_to_the_schema() -> None:
 def test_every_table_has_a_docstring_and_an_owner_among_our_packages() -> None:
     assert [mapper.class_.__name__ for mapper in MAPPERS if not mapper.class_.__doc__] == []
     assert [table.name for table in TABLES if table.info.get("owner") not in OWNERS] == []
+
+
+def test_every_table_is_in_the_index_that_scripts_import_from() -> None:
+    """BHC-1, BHC-2: `fondaco.data.tables` exports each class, and with it the type of its rows."""
+    exported = {getattr(index, name) for name in index.__all__}
+    assert [mapper.class_.__name__ for mapper in MAPPERS if mapper.class_ not in exported] == []
 
 
 def test_tables_and_columns_are_named_in_snake_case() -> None:

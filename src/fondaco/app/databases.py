@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from fondaco.infra.database import DatabaseMisconfiguredError, DatabaseUnavailableError
 from fondaco.infra.database_check import DatabaseRefusedError, check_database
 from fondaco.infra.errors import UserError
-from fondaco.infra.house import HouseRunningError
+from fondaco.infra.house import HouseRunningError, house_lock
 from fondaco.infra.postgres import EmbeddedPostgres, running_postgres
 from fondaco.infra.settings import Settings
 
@@ -33,6 +33,32 @@ async def house_database(settings: Settings, *, command: str, wait_s: float = 0.
                 url = await _embedded(settings, command, stack)
             else:
                 await check_database(url, settings.database, wait_s=wait_s)
+        yield url
+
+
+@asynccontextmanager
+async def idle_database(settings: Settings, *, command: str) -> AsyncIterator[str]:
+    """The address of a database that no house of this data directory works on, nor will for as long as the block runs.
+
+    Args:
+        settings: of the house.
+        command: what works on it, for the sentence that others get meanwhile.
+
+    Raises:
+        UserError: a house works on it, or there is none, in one sentence.
+    """
+    async with AsyncExitStack() as stack:
+        try:
+            if settings.database_url is None:
+                url = await stack.enter_async_context(running_postgres(settings.data_dir, command=command))
+            else:
+                url = settings.database_url
+                stack.enter_context(house_lock(settings.data_dir, command=command))
+        except HouseRunningError as error:
+            raise UserError(f"{error} `{command}` needs the house stopped.") from error
+        if settings.database_url is not None:
+            with said_to_the_user():
+                await check_database(url, settings.database)
         yield url
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
@@ -41,6 +42,11 @@ def alembic_config(connection: Connection | None = None) -> Config:
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
     config.attributes["connection"] = connection
     return config
+
+
+def known_revisions() -> list[str]:
+    """Every revision that this program has a migration for, the newest first."""
+    return [each.revision for each in ScriptDirectory.from_config(alembic_config()).walk_revisions()]
 
 
 def migrations_dir() -> Path:

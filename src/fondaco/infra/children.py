@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeAlias
 
 PR_SET_PDEATHSIG = 1
@@ -66,12 +67,29 @@ def send_signal(process: asyncio.subprocess.Process, number: signal.Signals) -> 
         return
 
 
+def children_of(pid: int) -> list[list[str]]:
+    """The command lines of a process's living children, as Linux shows them; none on other systems."""
+    try:
+        pids = (Path("/proc") / str(pid) / "task" / str(pid) / "children").read_text().split()
+    except OSError:
+        return []
+    return [line for each in pids if (line := _command_line(each))]
+
+
 def kill_group(process: asyncio.subprocess.Process) -> None:
     """Kill a process that leads a group of its own, and with it all that it has started."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
         return
+
+
+def _command_line(pid: str) -> list[str]:
+    """Empty for a process that has ended, whether or not it has been reaped."""
+    try:
+        return (Path("/proc") / pid / "cmdline").read_text(errors="replace").split("\0")[:-1]
+    except OSError:
+        return []
 
 
 async def _until_any(exit_code: asyncio.Future[int], wait_s: float, hurry: asyncio.Event | None) -> None:

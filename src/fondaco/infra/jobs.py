@@ -21,6 +21,8 @@ import procrastinate
 import structlog
 from procrastinate import exceptions
 from psycopg_pool import AsyncConnectionPool
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fondaco.infra.clock import now_us
 from fondaco.infra.database import Database, PsycopgConnection, libpq_url, one_line
@@ -49,6 +51,7 @@ _ENUMERATION = re.compile(r"CREATE TYPE (\w+) AS ENUM \((.*?)\);", re.DOTALL)
 _ADDED_LABEL = re.compile(r"ALTER TYPE (\w+) ADD VALUE '(\w+)'(?: (BEFORE|AFTER) '(\w+)')?;")
 _LABEL = re.compile(r"'(\w+)'")
 _COMMENT = re.compile(r"--[^\n]*")
+_FAILED = text(f"SELECT count(*) FROM {SCHEMA}.procrastinate_jobs WHERE status = 'failed'")  # noqa: S608 - our own name
 
 Run: TypeAlias = Callable[[Database, int], Awaitable[None]]
 """A job's work; takes the database and the present moment in microseconds."""
@@ -175,6 +178,11 @@ def job_app(database: Database, settings: Settings, periodic: Sequence[PeriodicJ
     app.periodic(cron="*/10 * * * *")(app.task(name="retry_stalled", queue=QUEUE, pass_context=True)(_retry_stalled))
     app.periodic(cron="50 3 * * *")(app.task(name="forget_failed", queue=QUEUE, pass_context=True)(_forget_failed))
     return app
+
+
+async def count_failed(connection: AsyncConnection) -> int:
+    """How many jobs failed for good; they are kept for `FAILED_JOBS_KEPT_HOURS`."""
+    return int((await connection.execute(_FAILED)).scalar_one())
 
 
 def _register(app: procrastinate.App, job: PeriodicJob, database: Database) -> None:

@@ -183,6 +183,12 @@ async def purge_outbox(database: Database, older_than: timedelta, now_us: int) -
             return total
 
 
+async def count_dead(connection: AsyncConnection) -> int:
+    """How many messages were given up."""
+    dead = select(func.count()).select_from(OutboxRow).where(OutboxRow.state == OutboxState.DEAD)
+    return (await connection.execute(dead)).scalar_one()
+
+
 def _moment(time_us: int) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_us)
 

@@ -27,9 +27,9 @@ CHECKOUT = Path(__file__).parents[3]
 
 Pair = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{1,20}/[A-Z0-9]{1,20}$")]
 
-
-MarkupPpm = Annotated[int, Field(ge=0, le=500_000)]
-"""Half the honest price at most: more is a slip of the unit, not a spread."""
+MAX_MARKUP_PPM = 500_000
+"""Half the honest price. More is a slip of the unit, not a spread."""
+MarkupPpm = Annotated[int, Field(ge=0, le=MAX_MARKUP_PPM)]
 
 
 class _Group(BaseModel):

@@ -10,11 +10,10 @@ import msgspec
 
 from fondaco.core.listings import Instrument
 from fondaco.core.money import INT64_MAX, charge, format_atoms, pay_out
+from fondaco.infra.settings import MAX_MARKUP_PPM
 from fondaco.market.messages import Quote, Tick
 
 PPM = 1_000_000
-MAX_MARKUP_PPM = 500_000
-"""Half the honest price. More is a slip of the unit, not a spread."""
 
 
 class BadMarkupError(ValueError):

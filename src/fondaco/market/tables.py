@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, Boolean, CheckConstraint, Identity, Index, In
 from sqlalchemy.orm import Mapped, mapped_column
 
 from fondaco.core.candles import Timeframe
+from fondaco.infra.columns import SymbolCode, WordOf
 from fondaco.infra.database import Base, Timestamps
 from fondaco.market.messages import Source
 
@@ -23,9 +24,12 @@ def _one_of(column: str, values: type[Source] | type[Timeframe]) -> CheckConstra
     return CheckConstraint(f"{column} IN ({listed})", name=column)
 
 
-def _code(*, primary_key: bool = False) -> Mapped[str]:
-    """A short code, compared byte by byte."""
-    return mapped_column(Text(collation="C"), primary_key=primary_key)
+def _symbol(*, primary_key: bool = False) -> Mapped[str]:
+    return mapped_column(SymbolCode(), primary_key=primary_key)
+
+
+def _source(*, primary_key: bool = False) -> Mapped[Source]:
+    return mapped_column(WordOf(Source), primary_key=primary_key)
 
 
 def _atoms() -> Mapped[int]:
@@ -49,8 +53,8 @@ class TickRow(Base):
         {"postgresql_partition_by": "RANGE (time)", "info": OWNER},
     )
 
-    source: Mapped[str] = _code(primary_key=True)
-    symbol: Mapped[str] = _code(primary_key=True)
+    source: Mapped[Source] = _source(primary_key=True)
+    symbol: Mapped[str] = _symbol(primary_key=True)
     time: Mapped[datetime] = mapped_column(primary_key=True)
     trade_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     price: Mapped[int] = _atoms()
@@ -73,9 +77,9 @@ class CandleRow(Base):
         {"postgresql_with": {"fillfactor": "70"}, "info": OWNER},
     )
 
-    source: Mapped[str] = _code(primary_key=True)
-    symbol: Mapped[str] = _code(primary_key=True)
-    timeframe: Mapped[str] = _code(primary_key=True)
+    source: Mapped[Source] = _source(primary_key=True)
+    symbol: Mapped[str] = _symbol(primary_key=True)
+    timeframe: Mapped[Timeframe] = mapped_column(WordOf(Timeframe), primary_key=True)
     open_time: Mapped[datetime] = mapped_column(primary_key=True)
     close_time: Mapped[datetime]
     open: Mapped[int] = _atoms()
@@ -103,8 +107,8 @@ class PriceRow(Base):
         {"info": OWNER},
     )
 
-    source: Mapped[str] = _code(primary_key=True)
-    symbol: Mapped[str] = _code(primary_key=True)
+    source: Mapped[Source] = _source(primary_key=True)
+    symbol: Mapped[str] = _symbol(primary_key=True)
     timestamp: Mapped[datetime] = mapped_column(primary_key=True)
     last: Mapped[int] = _atoms()
     bid: Mapped[int] = _atoms()
@@ -125,8 +129,8 @@ class TickHeadRow(Base):
     __tablename__ = "tick_heads"
     __table_args__ = (_one_of("source", Source), {"info": OWNER})
 
-    source: Mapped[str] = _code(primary_key=True)
-    symbol: Mapped[str] = _code(primary_key=True)
+    source: Mapped[Source] = _source(primary_key=True)
+    symbol: Mapped[str] = _symbol(primary_key=True)
     trade_id: Mapped[int] = mapped_column(BigInteger)
     time: Mapped[datetime]
 
@@ -147,8 +151,8 @@ class GapRow(Base):
         {"info": OWNER},
     )
 
-    source: Mapped[str] = _code(primary_key=True)
-    symbol: Mapped[str] = _code(primary_key=True)
+    source: Mapped[Source] = _source(primary_key=True)
+    symbol: Mapped[str] = _symbol(primary_key=True)
     after_trade_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     before_trade_id: Mapped[int] = mapped_column(BigInteger)
     missing: Mapped[int] = mapped_column(BigInteger)
@@ -169,7 +173,7 @@ class QuarantineRow(Base):
     __table_args__ = (Index(None, "received_at"), {"info": OWNER})
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    source: Mapped[str] = _code()
+    source: Mapped[Source] = _source()
     symbol: Mapped[str | None] = mapped_column(Text)
     reason: Mapped[str] = mapped_column(Text)
     raw: Mapped[str] = mapped_column(Text)
@@ -182,8 +186,8 @@ class MarketFeedRow(Timestamps, Base):
     __tablename__ = "market_feeds"
     __table_args__ = (_one_of("source", Source), {"info": OWNER})
 
-    symbol: Mapped[str] = _code(primary_key=True)
-    source: Mapped[str] = _code()
+    symbol: Mapped[str] = _symbol(primary_key=True)
+    source: Mapped[Source] = _source()
     label: Mapped[str] = mapped_column(Text)
     since: Mapped[datetime]
 
@@ -194,8 +198,8 @@ class FeedAnchorRow(Timestamps, Base):
     __tablename__ = "feed_anchors"
     __table_args__ = (_one_of("source", Source), {"info": OWNER})
 
-    source: Mapped[str] = _code(primary_key=True)
-    symbol: Mapped[str] = _code(primary_key=True)
+    source: Mapped[Source] = _source(primary_key=True)
+    symbol: Mapped[str] = _symbol(primary_key=True)
     anchor_time: Mapped[datetime]
 
 

@@ -20,7 +20,10 @@ from support.processes import running_with
 from support.stored import batch, execute, store_all
 
 NOBODY = "postgresql://u:hunter2@127.0.0.1:1/x"
-ON_DATA = (["db", "migrate"], ["db", "generate", "x"], ["candles", "verify"], ["ticks", "purge", "--older-than", "1d"])
+ON_DATA = (
+    *(["db", "migrate"], ["db", "generate", "x"], ["db", "backup", "x.dump"]),
+    *(["candles", "verify"], ["ticks", "purge", "--older-than", "1d"]),
+)
 PROCESSES = (["serve"], ["feed"], ["record"], ["jobs"])
 
 
@@ -80,6 +83,7 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["ticks", "purge", "--older-than", "0d"], "'0d' is no age"),
         (["record"], "No house has been opened in"),
         (["db", "url"], "No house has been opened in"),
+        (["db", "restore", "/no/such/file"], "/no/such/file cannot be read: No such file or directory"),
     ],
 )
 def test_a_users_mistake_is_one_sentence(words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:

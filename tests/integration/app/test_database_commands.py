@@ -21,6 +21,7 @@ class HolidayRow(Base):
     __table_args__ = {"info": OWNER}
 
     day: Mapped[datetime] = mapped_column(primary_key=True)
+    source: Mapped[Source] = _source()
 '''
 
 
@@ -39,13 +40,14 @@ def test_a_database_that_has_everything_needs_no_migration(checkout: Path, datab
 
 
 def test_a_new_table_becomes_the_next_migration_and_migrating_makes_it(checkout: Path, database_url: str) -> None:
-    """EXD-40, BBX-7: generate after a schema change, then deploy."""
+    """EXD-40, BHC-4, BBX-7: generate after a schema change, then deploy."""
     before = _versions(checkout)
     with (checkout / "src/fondaco/market/tables.py").open("a") as tables:
         tables.write(NEW_TABLE)
     _db(checkout, database_url, "generate", "days without trade")
     (written,) = _versions(checkout) - before
     assert written == f"{len(before) + 1:04d}_days_without_trade.py"
+    assert "'source', sa.Text(collation='C')" in (checkout / "migrations/versions" / written).read_text()
     _db(checkout, database_url, "migrate")
     with psycopg.connect(libpq_url(database_url)) as connection:
         assert connection.execute("SELECT count(*) FROM holidays").fetchone() == (0,)

@@ -1,12 +1,6 @@
 """A full disk: nothing is stored by halves, the recorder's batch waits, and once there is room again it goes in."""
 
 import asyncio
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
-import pytest
 
 from fondaco.app.migrations import migrate
 from fondaco.core.candles import Timeframe
@@ -15,7 +9,7 @@ from fondaco.infra.postgres import EmbeddedPostgres
 from fondaco.infra.settings import DatabaseSettings
 from fondaco.market.messages import Tick
 from fondaco.market.store import Batch, TickStore
-from support.places import open_folder
+from support.places import small_disk
 from support.stored import batch, candles_of, ticks_of
 from support.ticks import MOMENT_US
 
@@ -27,24 +21,6 @@ STOP_WAIT_S = 20
 TRIES = 100
 
 
-@contextmanager
-def small_disk() -> Iterator[Path]:
-    """A file system of its own that fills up soon."""
-    with open_folder() as folder:
-        mounted = subprocess.run(  # noqa: S603 - our own folder
-            ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES},mode=0755", "tmpfs", str(folder)],  # noqa: S607 - whichever the system has
-            capture_output=True,
-            check=False,
-            text=True,
-        )
-        if mounted.returncode:
-            pytest.skip(f"no small disk to fill: {mounted.stderr.strip() or 'mount is not permitted here'}")
-        try:
-            yield folder
-        finally:
-            subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S603, S607 - our own folder
-
-
 def numbered(number: int) -> Batch:
     first = number * TICKS_PER_BATCH
     return batch(
@@ -54,7 +30,7 @@ def numbered(number: int) -> Batch:
 
 
 async def test_what_the_full_disk_refused_is_stored_when_there_is_room_again() -> None:
-    with small_disk() as disk:
+    with small_disk(DISK_BYTES) as disk:
         postgres = EmbeddedPostgres(disk / "house")
         url = postgres.prepare()
         server = await postgres.launch()

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from fondaco.core.listings import instrument
 from fondaco.core.money import INT64_MAX
+from fondaco.infra.settings import MAX_MARKUP_PPM
 from fondaco.market.messages import Tick
-from fondaco.market.quotes import MAX_MARKUP_PPM, PPM, BadMarkupError, Quoter, bid_and_ask, encode_quote
+from fondaco.market.quotes import PPM, BadMarkupError, Quoter, bid_and_ask, encode_quote
 
 BTC = instrument("BTC/USDT", {})
 TICK = Tick(1, 1_723_161_255_342_999, 6_183_763_000_000, 2_000_000, True, 0)  # noqa: FBT003 - a field

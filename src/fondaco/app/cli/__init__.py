@@ -66,7 +66,7 @@ Work through jobs: purges, reports, whatever was put off for later.
     fondaco jobs
 """
 DB = """
-The database: bring its tables up to date, or write the next migration.
+The database: bring its tables up to date, back it up and restore it, write the next migration.
 
 Works on the database of a house that runs. Without one it starts the embedded database for as long as it takes.
 """
@@ -118,6 +118,24 @@ Print the address of the bus's server, password included, for other programs.
 
     redis-cli -u "$(FONDACO_BUS__KIND=valkey fondaco bus url)" XINFO GROUPS market.ticks
 """
+BACKUP = """
+Write everything that the house knows into one file, as it is at this moment, while the house goes on.
+
+Before an upgrade, and as often as you can bear to lose what came since. The file is complete as soon as it has its
+name. It is an archive of PostgreSQL's pg_dump: also its pg_restore reads it.
+
+    fondaco db backup house.dump
+    fondaco db backup --replace /backups/latest.dump
+"""
+RESTORE = """
+Bring back what `fondaco db backup` wrote, into an empty database or in the place of everything that is there.
+
+The house must be stopped. It is all or nothing: until the end everything is as it was, also if this command is
+killed. A backup of an older version is brought up to date.
+
+    fondaco db restore house.dump
+    fondaco db restore --replace house.dump
+"""
 CANDLES = "Candles: prove the stored ones against the trades that they are made of."
 VERIFY = """
 Build every candle anew from its trades and compare bit for bit.
@@ -137,18 +155,30 @@ When the disk fills. Whole weeks are dropped at once, the rest an hour at a time
     fondaco ticks purge --older-than 30d
 """
 
+DOCTOR = """
+Check up on the house: settings, folder, disk, processes, bus, database, schema, feeds, and what has been left undone.
+
+When something seems wrong, and after an upgrade or a restore. It changes nothing and starts nothing. One line a check:
+*ok*, *warn* for what you should know, *fail* for what must be put right; with one of these it ends with 1.
+
+    fondaco doctor
+"""
+
 app = App(name="fondaco", help=HOUSE, version=fondaco.__version__, help_format="markdown")
 app.command("fondaco.app.up:up", help=UP)
 app.command("fondaco.app.processes.serve:serve", help=SERVE)
 app.command("fondaco.app.processes.feed:feed", help=FEED)
 app.command("fondaco.app.processes.record:record", help=RECORD)
 app.command("fondaco.app.processes.jobs:jobs", help=JOBS)
+app.command("fondaco.app.cli.doctor:doctor", help=DOCTOR)
 
 db = App(name="db", help=DB)
 db.command("fondaco.app.cli.database:migrate", help=MIGRATE)
 db.command("fondaco.app.cli.database:generate", help=GENERATE)
 db.command("fondaco.app.cli.database:timescale", help=TIMESCALE)
 db.command("fondaco.app.cli.database:url", help=URL)
+db.command("fondaco.app.cli.database:backup", help=BACKUP)
+db.command("fondaco.app.cli.database:restore", help=RESTORE)
 app.command(db)
 
 bus = App(name="bus", help=BUS)

