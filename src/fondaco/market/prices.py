@@ -6,6 +6,7 @@ down to the atom, and ``spread`` ask minus bid (BHC-51). ``volume`` is that of t
 """
 
 from collections.abc import Iterable
+from datetime import timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -29,9 +30,15 @@ _INSERT = """
 INSERT INTO prices (
     source, symbol, timestamp, last, bid, ask, mid, spread, volume,
     volume_24h, high_24h, low_24h, change_24h, change_percent_24h
-) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+) SELECT %(source)s, %(symbol)s, %(timestamp)s, %(last)s, %(bid)s, %(ask)s, %(mid)s, %(spread)s, %(volume)s,
+    %(volume_24h)s, %(high_24h)s, %(low_24h)s, %(change_24h)s, %(change_percent_24h)s
+WHERE NOT EXISTS (
+    SELECT FROM prices WHERE source = %(source)s AND symbol = %(symbol)s
+    AND timestamp > %(timestamp)s::timestamptz - %(every)s AND timestamp < %(timestamp)s::timestamptz + %(every)s
+)
 ON CONFLICT DO NOTHING
 """
+"""Another recorder may have written a row a moment ago; together they keep to the interval."""
 
 
 class Day(NamedTuple):
@@ -63,7 +70,8 @@ class PriceWriter:
                 self._written_us[key] = now_us - self._every_us if is_caught_up else now_us
             if is_caught_up:
                 self._caught_up.add(key)
-        due = {key: each for key, each in newest.items() if now_us - self._written_us[key] >= self._every_us}
+        # In key order, so that two recorders cannot wait for each other's rows in a circle.
+        due = {key: newest[key] for key in sorted(newest) if now_us - self._written_us[key] >= self._every_us}
         if not due:
             return
         async with self._database.driver_transaction() as connection:
@@ -81,9 +89,24 @@ class PriceWriter:
         assert row is not None, "an aggregate always answers"
         day = Day(*row)
         change = candle.close - day.open
-        prices = (candle.close, bid, ask, pay_out(bid + ask, 2), ask - bid)
-        statistics = (day.volume, day.high, day.low, change, percent(change, day.open))
-        await connection.execute(_INSERT, (*key, moment(candle.last_time_us), *prices, candle.volume, *statistics))
+        row_values = {
+            "source": minute.source.value,
+            "symbol": minute.symbol,
+            "timestamp": moment(candle.last_time_us),
+            "every": timedelta(microseconds=self._every_us),
+            "last": candle.close,
+            "bid": bid,
+            "ask": ask,
+            "mid": pay_out(bid + ask, 2),
+            "spread": ask - bid,
+            "volume": candle.volume,
+            "volume_24h": day.volume,
+            "high_24h": day.high,
+            "low_24h": day.low,
+            "change_24h": change,
+            "change_percent_24h": percent(change, day.open),
+        }
+        await connection.execute(_INSERT, row_values)
 
 
 def percent(change: int, base: int) -> Decimal:

@@ -18,7 +18,7 @@ from fondaco.infra.database import Database, PsycopgConnection
 from fondaco.market.candles import fold, merge_candles
 from fondaco.market.copying import COLUMNS, SeriesTicks, copy_body
 from fondaco.market.gaps import ledger_gaps
-from fondaco.market.messages import Refused, StoredCandle, TickBatch
+from fondaco.market.messages import Refused, StoredCandle, Tick, TickBatch
 from fondaco.market.partitions import Partitions, moment
 
 MAX_RAW_CHARS = 1_000
@@ -31,7 +31,7 @@ _COLUMNS = ", ".join(COLUMNS)
 _STAGING = "CREATE TEMP TABLE IF NOT EXISTS ticks_staging (LIKE ticks) ON COMMIT DELETE ROWS"
 """Made when missing in whatever server session the pooler gave us, so it needs no session of its own."""
 _INSERT_NEW = f"""
-INSERT INTO ticks ({_COLUMNS}) SELECT {_COLUMNS} FROM ticks_staging
+INSERT INTO ticks ({_COLUMNS}) SELECT {_COLUMNS} FROM ticks_staging ORDER BY source, symbol, time, trade_id
 ON CONFLICT DO NOTHING
 RETURNING source, symbol, (extract(epoch FROM time) * 1000000)::int8, trade_id, price, quantity, buyer_is_maker
 """  # noqa: S608 - made of the column names above, nothing from outside
@@ -122,7 +122,11 @@ async def copy_new(connection: PsycopgConnection, series: list[SeriesTicks]) -> 
 
 
 def by_series(batches: Sequence[TickBatch]) -> list[SeriesTicks]:
-    """Gather ticks into columns, one set for each source and symbol, in key order."""
+    """Gather ticks into columns, one set for each source and symbol.
+
+    All in the order of the primary key: two recorders that store the same ticks at once then wait for each other's rows
+    in one order, and cannot deadlock.
+    """
     gathered: dict[tuple[str, str], list[TickBatch]] = {}
     for batch in batches:
         gathered.setdefault((batch.source.value, batch.symbol), []).append(batch)
@@ -130,10 +134,15 @@ def by_series(batches: Sequence[TickBatch]) -> list[SeriesTicks]:
     for (source, symbol), parts in sorted(gathered.items()):
         ticks = [tick for part in parts for tick in part.ticks]
         if ticks:
+            ticks.sort(key=_key)
             columns = _columns([(t.time_us, t.trade_id, t.price, t.quantity, t.buyer_is_maker) for t in ticks])
             received_us = np.fromiter((tick.received_us for tick in ticks), np.int64, len(ticks))
             series.append(SeriesTicks(source, symbol, columns, received_us))
     return series
+
+
+def _key(tick: Tick) -> tuple[int, int]:
+    return tick.time_us, tick.trade_id
 
 
 def _columns(rows: Sequence[tuple[int, int, int, int, bool]]) -> TickColumns:

@@ -1,10 +1,7 @@
 """kill -9 of the recorder and of PostgreSQL in the middle of it: afterwards the tables equal the source."""
 
 import asyncio
-import os
 import random
-import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,26 +14,14 @@ from fondaco.infra.bus.socket import serve_local_bus
 from fondaco.infra.database import Database
 from fondaco.infra.postgres import EmbeddedPostgres
 from fondaco.infra.settings import BusSettings, DatabaseSettings, Settings
-from fondaco.market.messages import RECORDERS, TICKS_STREAM, Source, Tick, TickBatch, encode_entry
+from fondaco.market.messages import RECORDERS, TICKS_STREAM
+from support.crashing import entries_of, kill, recorder_process, source
 from support.places import open_folder
 from support.stored import gaps_of, ticks_of, verified
-from support.ticks import MOMENT_US
 from support.waiting import eventually
 
-TICKS_PER_ENTRY = 20
 MAX_PAUSE_S = 0.3
 PATIENCE_S = 60
-
-
-def source(count: int, seed: int) -> list[Tick]:
-    """A seeded walk in which many trades share a millisecond."""
-    numbers = random.Random(seed)
-    price, time_us, ticks = 6_000_000, MOMENT_US, []
-    for trade_id in range(1, count + 1):
-        price = max(1, price + numbers.randint(-30, 30))
-        time_us += 1000 * numbers.choice([0, 0, 0, 1, 40, 900])
-        ticks.append(Tick(trade_id, time_us, price, numbers.randint(1, 10**9), numbers.random() < 0.5, time_us))
-    return ticks
 
 
 class Victims:
@@ -55,42 +40,29 @@ class Victims:
 
     async def start_recorder(self) -> None:
         """Start `fondaco record` as the supervisor would."""
-        environment = os.environ | {
-            "DATABASE_URL": self.url,
-            "FONDACO_DATA_DIR": str(self._folder),
-            "FONDACO_DATABASE__POOL_WAIT_S": "0.5",
-        }
-        self._recorder = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "fondaco", "record", "--supervised"), env=environment
-        )
+        self._recorder = await recorder_process(self._folder, DATABASE_URL=self.url)
 
     async def kill_server(self) -> None:
         """Kill with signal 9, then start it again."""
-        await _kill(self._server)
+        await kill(self._server)
         await self.start_server()
 
     async def kill_recorder(self) -> None:
         """Kill with signal 9, then start it again."""
-        await _kill(self._recorder)
+        await kill(self._recorder)
         await self.start_recorder()
 
     async def kill_server_then_recorder(self, held: Callable[[], Awaitable[None]]) -> None:
         """Kill the recorder while it holds what the dead server cannot take; then start both again."""
-        await _kill(self._server)
+        await kill(self._server)
         await held()
         await self.kill_recorder()
         await self.start_server()
 
     async def end(self) -> None:
         """Kill what still runs."""
-        await _kill(self._recorder)
-        await _kill(self._server)
-
-
-async def _kill(process: asyncio.subprocess.Process | None) -> None:
-    if process is not None and process.returncode is None:
-        process.send_signal(signal.SIGKILL)
-        await process.wait()
+        await kill(self._recorder)
+        await kill(self._server)
 
 
 @asynccontextmanager
@@ -112,10 +84,7 @@ async def prove(*, ticks: int, kills: int, seed: int) -> None:
     stored = source(ticks, seed)
     numbers = random.Random(seed + 1)
     async with house() as (victims, bus):
-        entries = [
-            encode_entry(TickBatch(Source.BINANCE, "BTCUSDT", tuple(stored[start : start + TICKS_PER_ENTRY])))
-            for start in range(0, len(stored), TICKS_PER_ENTRY)
-        ]
+        entries = entries_of(stored)
         for part in range(kills + 1):
             bodies = entries[part :: kills + 1]  # out of order across the parts, as after a reconnect
 

@@ -33,7 +33,7 @@ from fondaco.infra.bus.valkey.durability import check_durability
 from fondaco.infra.bus.valkey.line import Reply
 from fondaco.infra.bus.valkey.listening import listening
 from fondaco.infra.bus.valkey.names import entries_bell, held_bytes, room_bell
-from fondaco.infra.bus.valkey.scripts import LAST_ENTRY, RETURNED
+from fondaco.infra.bus.valkey.scripts import AFTER_ALL, RETURNED
 from fondaco.infra.bus.valkey.session import Session, open_session
 from fondaco.infra.bus.valkey.tailing import Tail
 from fondaco.infra.settings import BusSettings
@@ -211,7 +211,7 @@ class ValkeyBus(Bus):
     async def _beat(self, session: Session, longest_idle_ms: int) -> None:
         for stream, group in tuple(self._read_from):
             names = (group, session.reader, RETURNED, entries_bell(stream))
-            dead = await session.run(scripts.BEAT, (stream,), *names, longest_idle_ms, LAST_ENTRY)
+            dead = await session.run(scripts.BEAT, (stream,), *names, longest_idle_ms, AFTER_ALL)
             if dead:
                 log.warning("bus.readers_died", stream=stream, group=group, readers=dead)
 

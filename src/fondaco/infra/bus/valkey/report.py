@@ -20,7 +20,7 @@ class Reader(NamedTuple):
 
 
 class GroupLag(NamedTuple):
-    """One group of a stream: what nobody was handed (if the server knows), what nobody has acknowledged, its readers."""
+    """One group of a stream: what nobody was handed, if the server knows; what is not acknowledged; its readers."""
 
     name: str
     waiting: int | None

@@ -14,8 +14,8 @@ RETURNED: Final = "returned"
 """The consumer that holds what nobody holds."""
 NO_ENTRY: Final = "0-0"
 """Comes before every entry."""
-LAST_ENTRY: Final = "18446744073709551615-18446744073709551615"
-"""Comes after every entry."""
+AFTER_ALL: Final = "18446744073709551615-18446744073709551614"
+"""Comes after every entry. Not the greatest id of all: to the server that one means "what is new"."""
 
 _SHARED: Final = """
 local function named(flat)
