@@ -7,13 +7,13 @@ import asyncio
 
 from sqlalchemy import text
 
-from fondaco.core.candles import MINUTE_US
 from fondaco.infra.database import Database
+from fondaco.market.candles import fold, merge_candles
 from fondaco.market.gaps import ledger_gaps
-from fondaco.market.messages import Source, Tick, TickBatch
+from fondaco.market.messages import Tick
 from fondaco.market.prices import PriceWriter
 from fondaco.market.quotes import Quoter
-from fondaco.market.store import Batch, TickStore, by_series
+from fondaco.market.store import TickStore, by_series
 from support.stored import batch, gaps_of, store_all, ticks_of, verified
 from support.ticks import MOMENT_US
 from support.waiting import eventually
@@ -54,25 +54,19 @@ async def test_the_same_ticks_stored_at_once_in_opposite_order_do_not_deadlock(d
     assert [week.different for week in await verified(database)] == [0]
 
 
-async def test_the_same_candles_merged_at_once_in_opposite_order_do_not_deadlock(database: Database) -> None:
-    symbols, minutes = [f"S{number}USDT" for number in range(20)], 50
+async def test_candles_are_locked_in_key_order_whatever_order_they_come_in(database: Database) -> None:
+    one, other = (each for series in by_series(batch(ticks(1, 1)).ticks) for each in fold(series)[:2])
 
-    def of(order: list[str], first_id: int) -> Batch:
-        some = tuple(
-            Tick(first_id + each, MOMENT_US + each * MINUTE_US, 100, 1, buyer_is_maker=False, received_us=0)
-            for each in range(minutes)
-        )
-        return Batch([TickBatch(Source.BINANCE, each, some) for each in order], [])
+    async def second() -> None:
+        async with database.driver_transaction() as connection:
+            await merge_candles(connection, [other, one])
 
-    one, other = TickStore(database), TickStore(database)
-    for number in range(ROUNDS):
-        first_id = 1 + number * 2 * minutes
-        await asyncio.gather(
-            one.store(of(symbols, first_id), now_us=0),
-            other.store(of(symbols[::-1], first_id + minutes), now_us=0),
-        )
-    assert len(await ticks_of(database, symbols[0])) == ROUNDS * 2 * minutes
-    assert [week.different for week in await verified(database)] == [0] * len(symbols)
+    async with database.driver_transaction() as connection:
+        await merge_candles(connection, [one])
+        waiting = asyncio.create_task(second())
+        await eventually(lambda: waits_for_a_lock(database))
+        await merge_candles(connection, [other])  # which the second must not hold while it waits for us
+    await waiting
 
 
 async def test_a_gap_that_is_only_another_recorders_uncommitted_batch_closes_itself(database: Database) -> None:

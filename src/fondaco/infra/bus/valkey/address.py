@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from valkey.asyncio.connection import AbstractConnection, Connection, parse_url
+from valkey.exceptions import ValkeyError
 
 from fondaco.infra.errors import UserError
 
@@ -25,9 +26,10 @@ class Address:
             raise BadAddressError(f"FONDACO_BUS__URL must begin with {', '.join(f'{each}://' for each in SCHEMES)}.")
         try:
             self._arguments: dict[str, Any] = dict(parse_url(url))
-        except ValueError as error:
+            self._kind: type[AbstractConnection] = self._arguments.pop("connection_class", Connection)
+            self.connection("trial")  # refuses what it does not know
+        except (ValueError, TypeError, ValkeyError) as error:
             raise BadAddressError("FONDACO_BUS__URL cannot be read: docs/operations.md shows how it looks.") from error
-        self._kind: type[AbstractConnection] = self._arguments.pop("connection_class", Connection)
         self._shown = _shown(scheme, self._arguments)
 
     def __str__(self) -> str:
