@@ -1,5 +1,7 @@
 """`fondaco up`, seen from the outside: opens, heals, refuses a second one, closes, leaves nobody behind."""
 
+import asyncio
+import json
 import os
 import signal
 import socket
@@ -9,12 +11,18 @@ from unittest.mock import ANY
 
 import psycopg
 import pytest
+from websockets.asyncio.client import connect
 
+from fondaco.gateways.ws.stream import STREAM_PATH
+from fondaco.infra.bus.valkey.address import Address
+from fondaco.infra.bus.valkey.line import Wire
 from fondaco.infra.postgres import EmbeddedPostgres
+from fondaco.infra.valkey import running_valkey
+from support import needs
 from support.houses import RunningHouse, command, running_house
 from support.places import open_folder
 from support.processes import is_running, running_with
-from support.waiting import eventually
+from support.waiting import PATIENCE_S, eventually
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +59,57 @@ async def test_a_house_that_is_killed_leaves_nobody_behind_and_opens_again_with_
         with psycopg.connect(EmbeddedPostgres(data_dir).url) as connection:
             assert connection.execute("SELECT answer FROM mark").fetchone() == (42,)
         await hurries_at_a_second_ctrl_c(house)
+
+
+async def test_a_house_on_valkey_opens_streams_heals_and_closes(tmp_path: Path) -> None:
+    needs.valkey()
+    with open_folder() as folder:
+        data_dir = folder / "my house"
+        known = {"FONDACO_BUS__KIND": "valkey"}
+        async with running_house(data_dir, "--bus", "valkey", FONDACO_BUS__CLAIM_IDLE_MS="500") as house:
+            await eventually(house.has_candles)
+            assert await house.is_ready()
+            assert not (data_dir / "run" / "bus.sock").exists()
+            await ticks_arrive(house)
+            for words in ("fondaco record", "valkey-server", "fondaco feed"):
+                await comes_back_when_killed(house, words)
+            await eventually(house.is_ready)
+            await ticks_arrive(house)
+            code, said, _ = await command(["bus", "check"], data_dir, known)
+            assert (code, "market.ticks:" in said, "recorders:" in said) == (0, True, True)
+            assert await command(["candles", "verify"], data_dir) == (0, ANY, "")
+            heard = len(house.log)
+            assert await house.stop() == 0
+        secret = (data_dir / "valkey" / "password").read_text()
+        assert [line for line in house.log[heard:] if "Traceback" in line or "exit code" in line] == []
+        assert [line for line in house.log if secret in line] == []
+    code, _, said = await command(["bus", "check"], tmp_path)
+    assert (code, said.count("\n")) == (2, 1)
+
+
+async def ticks_arrive(house: RunningHouse) -> None:
+    """A subscriber of the stream hears of new trades; the server may still be looking for its bus."""
+    url = house.address.replace("http://", "ws://") + STREAM_PATH
+    async with asyncio.timeout(PATIENCE_S), connect(url, proxy=None) as stream:
+        await stream.send('{"op": "subscribe", "channels": ["ticks:BTCUSDT"]}')
+        async for frame in stream:
+            heard = json.loads(frame)
+            if heard["type"] == "update" and heard["data"]:
+                return
+
+
+async def test_a_server_that_would_lose_trades_stops_the_house_with_one_sentence(tmp_path: Path) -> None:
+    needs.valkey()
+    async with running_valkey(tmp_path / "elsewhere", command="test") as url:
+        wire = Wire(Address(url), "test")
+        await wire.open()
+        await wire.call("CONFIG", "SET", "appendfsync", "no")
+        await wire.close()
+        code, _, said = await command(["up", "--port", "0"], tmp_path / "house", {"FONDACO_BUS__URL": url})
+    assert code == 2
+    (sentence,) = [line for line in said.splitlines() if line.startswith("fondaco: ")]
+    assert "would lose trades in a crash (appendfsync is 'no')" in sentence
+    assert running_with(str(tmp_path)) == []
 
 
 async def refuses_a_second_one(house: RunningHouse) -> None:

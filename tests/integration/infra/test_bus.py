@@ -224,6 +224,19 @@ async def test_a_tail_shows_what_is_unacknowledged_and_then_what_is_new_and_take
         assert len(await read(bus)) == 2
 
 
+async def test_tails_opened_while_entries_come_in_show_each_once_in_order(roomy: Connect) -> None:
+    async with roomy() as bus, roomy() as watcher, AsyncExitStack() as tails:
+        await fill(bus, 50)
+        writing = asyncio.create_task(fill(bus, 200))
+        seen = []
+        while not writing.done():
+            entries = await tails.enter_async_context(watcher.tail("s", "g"))
+            seen.append([await anext(entries) for _ in range(250)])
+        ids = [each.id for each in await bus.read("s", "g", max_entries=1_000, wait_s=0)]
+        assert ids[50:] == writing.result()
+        assert [[each.id for each in one] for one in seen] == [ids] * len(seen)
+
+
 async def test_a_tail_longer_than_a_frame_comes_in_parts(roomy: Connect) -> None:
     async with roomy() as bus:
         ids = await fill(bus, 3, size=MAX_BATCH_BYTES)
