@@ -32,8 +32,10 @@ from support.places import open_folder
 from support.waiting import eventually
 
 LONG_S = 60.0
-QUICK = BusSettings(claim_idle_ms=100)
-"""A reader counts as dead after a tenth of a second, and says four times in it that it lives."""
+TURNS = 10
+"""Turns of the event loop after which a call has asked what it asks first."""
+QUICK = BusSettings(claim_idle_ms=200)
+"""A reader counts as dead after a fifth of a second, and says four times in it that it lives."""
 PATIENT = BusSettings(claim_idle_ms=600_000)
 
 READER = """
@@ -183,7 +185,7 @@ async def test_a_reader_that_lives_keeps_what_it_holds_however_long_that_takes(c
         assert len(await holder.read("s", "g", max_entries=9, wait_s=0)) == 2
         await other.read("s", "g", max_entries=9, wait_s=0)
         # As long as it takes until the other has looked for the dead many times.
-        assert await other.read("s", "g", max_entries=9, wait_s=20 * QUICK.claim_idle_ms / 1_000) == []
+        assert await other.read("s", "g", max_entries=9, wait_s=10 * QUICK.claim_idle_ms / 1_000) == []
         assert sorted((await consumers(server)).values()) == [0, 2]
 
 
@@ -246,6 +248,25 @@ async def test_a_killed_server_is_unavailable_and_its_stream_is_there_when_it_is
         with pytest.raises(BusUnavailableError):
             await anext(messages)
     await bus.close()
+
+
+async def test_an_entry_that_was_on_its_way_to_a_cancelled_read_goes_to_another(mortal: Server) -> None:
+    one, other = (ValkeyBus(Address(mortal.url), PATIENT) for _ in range(2))
+    await one.open()
+    await other.open()
+    await one.read("s", "g", max_entries=1, wait_s=0.01)  # the bell hangs
+    await other.append("s", b"here")
+    assert mortal.process is not None
+    mortal.process.send_signal(signal.SIGSTOP)
+    reading = asyncio.create_task(one.read("s", "g", max_entries=1, wait_s=LONG_S))
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
+    reading.cancel()
+    await asyncio.wait([reading])
+    mortal.process.send_signal(signal.SIGCONT)
+    assert [each.body for each in await other.read("s", "g", max_entries=1, wait_s=LONG_S)] == [b"here"]
+    await one.close()
+    await other.close()
 
 
 async def read_once_it_is_back(bus: Bus) -> list[Reply]:

@@ -88,6 +88,7 @@ async def is_acknowledged(bus: LocalBus) -> bool:
 
 
 async def test_a_batch_is_written_at_100_ticks_gathered_across_reads(bus: LocalBus, database: Database) -> None:
+    """EXP-12."""
     store = WatchedStore(database)
     worker = recorder(bus, store, database)
     task = asyncio.create_task(worker.run())
@@ -142,6 +143,7 @@ async def test_nothing_is_lost_or_double_while_the_database_is_away(bus: LocalBu
 
 
 async def test_entries_are_acknowledged_only_after_their_commit(bus: LocalBus, database: Database) -> None:
+    """EXP-14."""
     store = WatchedStore(database)
     store.away_for = 10**6
     await bus.append(TICKS_STREAM, entry(1, 100))

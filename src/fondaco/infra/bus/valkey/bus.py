@@ -199,10 +199,13 @@ class ValkeyBus(Bus):
         """Say that we live, and see that the server does, until it does not."""
         clock = asyncio.get_running_loop().time
         idle_ms = self._settings.claim_idle_ms
-        since = clock()
+        every_s = idle_ms / BEATS_PER_LIFE / 1_000
+        since = last = clock()
         while not session.is_lost:
-            await asyncio.wait((session.lost,), timeout=idle_ms / BEATS_PER_LIFE / 1_000)
-            longest = idle_ms if (clock() - since) * 1_000 >= idle_ms else 0
+            await asyncio.wait((session.lost,), timeout=every_s)
+            # Who was held up himself does not judge the others: they may have been held up by the same.
+            is_late, last = clock() - last > 2 * every_s, clock()
+            longest = idle_ms if not is_late and (last - since) * 1_000 >= idle_ms else 0
             try:
                 await asyncio.gather(session.ears.ping(), session.wire.call("PING"), self._beat(session, longest))
             except BusUnavailableError as error:
