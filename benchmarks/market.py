@@ -9,6 +9,7 @@ import asyncio
 import functools
 from collections.abc import Awaitable, Callable
 
+import market_bus
 import market_reading
 import market_recording
 import market_starting
@@ -17,6 +18,8 @@ import market_streaming
 BENCHMARKS: dict[str, Callable[..., Awaitable[None]]] = {
     "market.recorder_batch_10000": functools.partial(market_recording.recorder_batch, 10_000),
     "market.recorder_batch_100": functools.partial(market_recording.recorder_batch, 100),
+    "market.recorder_over_local_bus": functools.partial(market_bus.recorder_over_bus, market_bus.LOCAL),
+    "market.recorder_over_valkey": functools.partial(market_bus.recorder_over_bus, market_bus.VALKEY),
     "market.candles_1000_p50": market_reading.candles_1000_p50,
     "market.wire_to_subscriber_p99": market_streaming.wire_to_subscriber_p99,
     "market.up_seconds": market_starting.up_seconds,
