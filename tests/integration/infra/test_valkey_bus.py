@@ -293,6 +293,42 @@ async def test_a_server_that_hangs_is_unavailable_within_bounds(
     await bus.close()
 
 
+async def test_a_server_without_memory_takes_nothing_more_and_still_lets_go(mortal: Server) -> None:
+    bus = ValkeyBus(Address(mortal.url), PATIENT)
+    await bus.open()
+    (entry_id,) = await fill(bus, 1)
+    wire = Wire(Address(mortal.url), "test")
+    await wire.open()
+    await wire.call("CONFIG", "SET", "maxmemory", "1")
+    with pytest.raises(BusUnavailableError, match="refused: command not allowed when used memory"):
+        await bus.append("s", b"one more")
+    assert [each.id for each in await bus.read("s", "g", max_entries=9, wait_s=0)] == [entry_id]
+    await bus.ack("s", "g", [entry_id])
+    assert (await wire.call("XLEN", "s"), await wire.call("GET", held_bytes("s"))) == (0, None)
+    await wire.call("CONFIG", "SET", "maxmemory", "0")
+    await bus.append("s", b"one more")
+    await wire.close()
+    await bus.close()
+
+
+async def test_what_could_not_be_acknowledged_is_handed_out_again(mortal: Server) -> None:
+    """Also when the server only refused, and no connection broke."""
+    port = mortal.valkey.place.port()
+    wire = Wire(Address(mortal.url), "test")
+    await wire.open()
+    await wire.call("ACL", "SETUSER", "reader", "on", ">reader", "~*", "&*", "+@all")
+    bus = ValkeyBus(Address(f"redis://reader:reader@127.0.0.1:{port}/0"), PATIENT)
+    await bus.open()
+    (entry_id,) = await fill(bus, 1)
+    await bus.read("s", "g", max_entries=9, wait_s=0)
+    await wire.call("ACL", "SETUSER", "reader", "-xack")
+    with pytest.raises(BusUnavailableError, match="refused"):
+        await bus.ack("s", "g", [entry_id])
+    assert [each.id for each in await read_once_it_is_back(bus)] == [entry_id]
+    await wire.close()
+    await bus.close()
+
+
 async def test_a_server_that_forgot_the_scripts_gets_them_again(
     valkey_url: str, connect: Connect, server: Wire
 ) -> None:

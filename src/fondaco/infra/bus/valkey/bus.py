@@ -125,9 +125,10 @@ class ValkeyBus(Bus):
         session = self._current()
         ids = [each for each in entry_ids if ENTRY_ID.fullmatch(each)]
         keys, names = (stream, held_bytes(stream)), (group, RETURNED, ENTRY_OVERHEAD_BYTES, room_bell(stream))
-        for start in range(0, len(ids), MAX_ACKS_PER_CALL):
-            some = ids[start : start + MAX_ACKS_PER_CALL]
-            await session.run(scripts.ACK, keys, *names, *some)
+        with reader_given_up(session):
+            for start in range(0, len(ids), MAX_ACKS_PER_CALL):
+                some = ids[start : start + MAX_ACKS_PER_CALL]
+                await session.run(scripts.ACK, keys, *names, *some)
 
     @asynccontextmanager
     async def tail(self, stream: str, group: str) -> AsyncIterator[AsyncIterator[Entry]]:
@@ -171,7 +172,8 @@ class ValkeyBus(Bus):
         """One look. Cancelled, it gives back what is still handed out for it: nobody would ever acknowledge that."""
         asked = session.ask(scripts.TAKE, (stream,), group, session.reader, RETURNED, most, MAX_BATCH_BYTES)
         try:
-            found = await session.answer(asked)
+            with reader_given_up(session):
+                found = await session.answer(asked)
         except asyncio.CancelledError:
             asked.add_done_callback(lambda done: _give_back(session, stream, group, done))
             raise
@@ -193,7 +195,9 @@ class ValkeyBus(Bus):
                     left.pop()
             except BusUnavailableError as error:
                 session.drop(str(error))
-            log.info("bus.connected", address=str(self._address))
+                await asyncio.sleep(LONGEST_RETRY_S)
+            else:
+                log.info("bus.connected", address=str(self._address))
 
     async def _beat_until_lost(self, session: Session) -> None:
         """Say that we live, and see that the server does, until it does not."""
@@ -243,6 +247,16 @@ class ValkeyBus(Bus):
             await session.close()
             raise
         return session
+
+
+@contextmanager
+def reader_given_up(session: Session) -> Iterator[None]:
+    """End the session when reading or acknowledging fails, or is refused: its caller lets go of what it has read."""
+    try:
+        yield
+    except BusUnavailableError as error:
+        session.drop(str(error))
+        raise
 
 
 @contextmanager

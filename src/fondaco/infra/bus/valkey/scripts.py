@@ -66,8 +66,14 @@ local function move_all(stream, group, from, to)
 end
 """
 
+_ADDS: Final = f"#!lua{_SHARED}"
+"""Refused as a whole by a server whose memory is full."""
+_FREES: Final = f"#!lua flags=allow-oom{_SHARED}"
+"""Done all the same: it is how memory becomes free."""
+_READS: Final = f"#!lua flags=no-writes{_SHARED}"
+
 APPEND: Final = (
-    _SHARED
+    _ADDS
     + """
 -- KEYS: stream, its byte count. ARGV: most bytes, overhead, news channel, bell, body...
 -- Adds bodies for as long as the stream is not full; returns the ids of those that it added.
@@ -89,7 +95,7 @@ return ids
 )
 
 TAKE: Final = (
-    _SHARED
+    _FREES
     + """
 -- KEYS: stream. ARGV: group, reader, the one that holds what was returned, most entries, most bytes.
 -- Hands out what nobody holds, the oldest first; makes the group at first use, with all that the stream still has.
@@ -121,7 +127,7 @@ return taken
 )
 
 GIVE_BACK: Final = (
-    _SHARED
+    _FREES
     + """
 -- KEYS: stream. ARGV: group, reader, the one that holds what was returned, bell, id...
 -- Lets others have what the reader still holds of these.
@@ -139,7 +145,7 @@ return back
 )
 
 LEAVE: Final = (
-    _SHARED
+    _FREES
     + """
 -- KEYS: stream. ARGV: group, reader, the one that holds what was returned, bell.
 -- The reader is no more; what it held is others'.
@@ -152,7 +158,7 @@ return moved
 )
 
 BEAT: Final = (
-    _SHARED
+    _FREES
     + """
 -- KEYS: stream. ARGV: group, reader, the one that holds what was returned, bell, idle ms after which a reader is dead
 -- (0: no one is), the id after every other.
@@ -176,7 +182,7 @@ return dead
 )
 
 ACK: Final = (
-    _SHARED
+    _FREES
     + """
 -- KEYS: stream, its byte count. ARGV: group, the one that holds what was returned, overhead, bell of the writers, id...
 -- Strikes entries off for the group, then forgets all that every group has done with: what is older than the oldest
@@ -220,7 +226,7 @@ return count
 )
 
 UNACKNOWLEDGED: Final = (
-    _SHARED
+    _READS
     + """
 -- KEYS: stream. ARGV: group, the id after which to begin, the last id to look at or '', most entries to look at, most
 -- bytes. Returns the last id to look at, the last one looked at or '' at the end, and those entries between that the
