@@ -123,6 +123,8 @@ class MarketSettings(_Group):
     """Key sent when trades are fetched, for the case that Binance wants one. No permission is needed."""
     backfill: bool = True
     """Fetch what the stream of Binance lost."""
+    backfill_after_s: float = Field(default=5.0, ge=0)
+    """A gap is left alone for so long: another recorder may hold what is missing."""
     backfill_max_trades: PositiveInt = 5_000_000
     """A gap with more missing trades is left open, and says so. A thousand trades take one request."""
     backfill_weight_per_minute: int = Field(default=3_000, ge=25, le=6_000)

@@ -120,9 +120,12 @@ class _Carrier:
             await self._insist(partial(self._bus.append, TICKS_STREAM, encode_entry(entry)))
         if read.is_history:
             return
-        for batch in read.ticks:
-            quote = self._quoter.quote(batch.ticks[-1], self._catalogue.by_symbol[batch.symbol])
-            await self._insist(partial(self._say, quote_channel(batch.symbol), encode_quote(quote)))
+        # All symbols at once: the next trades wait for this.
+        await asyncio.gather(*map(self._quote, read.ticks))
+
+    async def _quote(self, batch: TickBatch) -> None:
+        quote = self._quoter.quote(batch.ticks[-1], self._catalogue.by_symbol[batch.symbol])
+        await self._insist(partial(self._say, quote_channel(batch.symbol), encode_quote(quote)))
 
     async def _say_state(self) -> None:
         feed = self._feed

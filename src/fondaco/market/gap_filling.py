@@ -49,7 +49,7 @@ class Attempt(NamedTuple):
 _DUE = text(
     """
     SELECT source, symbol, after_trade_id, before_trade_id, missing, from_time, to_time FROM gaps
-    WHERE source = :source AND symbol = ANY(:symbols) AND filled_at IS NULL AND (
+    WHERE source = :source AND symbol = ANY(:symbols) AND filled_at IS NULL AND detected_at <= :detected_by AND (
         tried_at IS NULL
         OR tried_at + make_interval(secs => least(:longest_s, :first_s * 2 ^ least(attempts - 1, 20))) <= :now
     )
@@ -77,15 +77,26 @@ _NOTE = text(
 
 
 async def due_gaps(
-    connection: AsyncConnection, source: Source, symbols: Sequence[str], *, now_us: int, limit: int
+    connection: AsyncConnection,
+    source: Source,
+    symbols: Sequence[str],
+    *,
+    now_us: int,
+    limit: int,
+    min_age_us: int = 0,
 ) -> list[OpenGap]:
-    """Open gaps that have not been tried, or not lately; the newest first."""
+    """Open gaps that have not been tried, or not lately; the newest first.
+
+    Where recorders share the work, one may see a gap that the other closes a moment later: ``min_age_us`` leaves those
+    alone.
+    """
     wanted = {
         "source": source.value,
         "symbols": list(symbols),
         "first_s": FIRST_RETRY_S,
         "longest_s": LONGEST_RETRY_S,
         "now": moment(now_us),
+        "detected_by": moment(now_us - min_age_us),
         "limit": limit,
     }
     return [OpenGap(*row) for row in await connection.execute(_DUE, wanted)]

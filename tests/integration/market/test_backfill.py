@@ -85,6 +85,16 @@ async def test_what_was_lost_is_fetched_page_by_page_and_the_gaps_close(
     assert await house.backfiller.work_once() == 0
 
 
+@pytest.mark.parametrize(("age_s", "due"), [(4, 0), (5, 1)])
+async def test_a_gap_that_another_recorder_may_close_is_left_alone_for_a_while(
+    house: House, exchange: PastTradesServer, age_s: int, due: int
+) -> None:
+    found_us = house.clock.now_us - age_s * 1_000_000
+    await store_all(house.database, [batch(without(range(100, 101)))], now_us=found_us)
+    assert await house.backfiller.work_once() == due
+    assert len(exchange.asked) == due
+
+
 async def test_only_what_is_still_missing_is_asked_for(house: House, exchange: PastTradesServer) -> None:
     await store_all(house.database, [batch(without(range(1_000, 4_000))), batch(TICKS[1_499:2_999])])
     await house.backfiller.work_once()

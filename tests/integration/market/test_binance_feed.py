@@ -229,6 +229,18 @@ async def test_a_slow_consumer_pauses_the_wire_and_loses_nothing() -> None:
     assert ids(reads) == list(range(count))
 
 
+async def test_what_waits_for_a_slow_consumer_becomes_fewer_larger_reads() -> None:
+    feed = feed_of("ws://127.0.0.1:9")
+    count = MAX_FRAMES_PER_READ + 5
+    for number in range(count):
+        feed.take(trade(number).encode())
+        await asyncio.sleep(0)  # each comes in a turn of its own
+    async with aclosing(feed.reads()) as stream:
+        reads = [await anext(stream), await anext(stream)]
+    assert [len(ids([read])) for read in reads] == [MAX_FRAMES_PER_READ, 5]
+    assert ids(reads) == list(range(count))
+
+
 async def test_a_frame_beyond_the_bound_ends_the_connection_and_the_next_one_goes_on() -> None:
     connections = 0
 

@@ -147,6 +147,7 @@ async def test_whatever_goes_wrong_the_tables_end_equal_to_the_file_and_the_ledg
                 binance_rest_url=rest.url,
                 binance_quiet_s=0.2,
                 batch_wait_s=0.1,
+                backfill_after_s=0,
             )
             async with running(database, settings):
                 await asyncio.wait_for(exchange.is_through.wait(), 90)

@@ -23,10 +23,8 @@ from fondaco.infra.postgres.programs import ENVIRONMENT, client_programs
 PASSED_ON = ("HOME", "PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """What of our environment a client needs, beside all that begins with PG: certificates lie below the home."""
 ENDING = ((signal.SIGTERM, 5.0),)
-MAX_KEPT_LINES = 20
-"""Lines of a program that are kept to say what went wrong."""
 TABLE = re.compile(r'pg_(?:dump|restore): (?:dumping contents of|processing data for) table "(?:public\.)?(.+)"')
-TROUBLE = re.compile(r"(?:pg_dump|pg_restore|psql)(?:: error:|:.*?ERROR:|:.*?FATAL:) *(.+)")
+TROUBLE = re.compile(r"(?:(?:pg_dump|pg_restore|psql)(?:: error:|:.*?ERROR:|:.*?FATAL:)|ERROR:|FATAL:) *(.+)")
 
 Say = Callable[[str], None]
 
@@ -38,7 +36,8 @@ class ClientProgram:
         self.process = process
         self._name = name
         self._on_table = on_table
-        self._lines: list[str] = []
+        self._trouble: str | None = None
+        self._last_line = "nothing"
         assert process.stderr is not None
         self._reading = asyncio.ensure_future(read_lines(process.stderr, self._take))
 
@@ -56,8 +55,7 @@ class ClientProgram:
         code = await self.process.wait()
         if code == 0:
             return None
-        found = [trouble[1] for line in self._lines if (trouble := TROUBLE.match(line))]
-        said = found[0] if found else (self._lines or [f"it ended with {code}"])[-1]
+        said = self._trouble or f"it ended with {code} after: {self._last_line}"
         return f"{self._name}: {said.rstrip('.')}"
 
     def _take(self, line: bytes) -> None:
@@ -65,7 +63,9 @@ class ClientProgram:
         if table := TABLE.fullmatch(text):
             self._on_table(table[1])
         elif text:
-            self._lines = [*self._lines[-MAX_KEPT_LINES:], text]
+            self._last_line = text
+            if self._trouble is None and (trouble := TROUBLE.match(text)):
+                self._trouble = trouble[1]
 
 
 @asynccontextmanager

@@ -74,6 +74,7 @@ class Backfiller:
         self._catalogue = catalogue
         self._history = history
         self._max_trades = settings.backfill_max_trades
+        self._min_age_us = round(settings.backfill_after_s * 1_000_000)
         self._clock_us = clock_us
         self._sleep = sleep
 
@@ -95,6 +96,7 @@ class Backfiller:
                 self._catalogue.symbols,
                 now_us=self._clock_us(),
                 limit=MAX_GAPS_PER_ROUND,
+                min_age_us=self._min_age_us,
             )
         for gap in gaps:
             attempt = await self._attempt(gap)

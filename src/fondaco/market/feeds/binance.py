@@ -67,6 +67,13 @@ class _Gathering:
         else:
             self.refused.append(found)
 
+    def merge(self, later: "_Gathering") -> None:
+        """Take in what came after this."""
+        self.frames += later.frames
+        self.refused += later.refused
+        for symbol, ticks in later.ticks.items():
+            self.ticks.setdefault(symbol, []).extend(ticks)
+
     def read(self) -> Read:
         """The same as a read."""
         batches = (TickBatch(Source.BINANCE, symbol, tuple(ticks)) for symbol, ticks in self.ticks.items())
@@ -180,7 +187,11 @@ class BinanceFeed:
 
     def _hand_over(self) -> None:
         gathering, self._gathering = self._gathering, _Gathering()
-        self._waiting.append(gathering)
+        # A read costs its consumer several steps on the bus. When it is behind, what waits becomes fewer, larger reads.
+        if self._waiting and self._waiting[-1].frames + gathering.frames <= MAX_FRAMES_PER_READ:
+            self._waiting[-1].merge(gathering)
+        else:
+            self._waiting.append(gathering)
         self._waiting_frames += gathering.frames
         self._changed.set()
         if gathering.ticks:
