@@ -20,7 +20,7 @@ RECENT = 1_000
 MID_TICKS = 6_000_000
 MAX_PRICE = 20_000_000
 SWING = 0.4
-NEAREST = 1.5
+NEAREST = 4
 """The distance from the mid at which orders begin, in typical distances; set so that about 12 % of commands fill."""
 CRASH = 0.5
 """The share of its price that the market loses in the flash crash, and wins back."""

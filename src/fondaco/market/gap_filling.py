@@ -49,7 +49,8 @@ class Attempt(NamedTuple):
 _DUE = text(
     """
     SELECT source, symbol, after_trade_id, before_trade_id, missing, from_time, to_time FROM gaps
-    WHERE source = :source AND symbol = ANY(:symbols) AND filled_at IS NULL AND detected_at <= :detected_by AND (
+    WHERE source = :source AND symbol = ANY(:symbols) AND filled_at IS NULL AND detected_at <= :detected_by
+        AND from_time >= coalesce(purged_before(), from_time) AND (
         tried_at IS NULL
         OR tried_at + make_interval(secs => least(:longest_s, :first_s * 2 ^ least(attempts - 1, 20))) <= :now
     )
@@ -88,7 +89,7 @@ async def due_gaps(
     """Open gaps that have not been tried, or not lately; the newest first.
 
     Where recorders share the work, one may see a gap that the other closes a moment later: ``min_age_us`` leaves those
-    alone.
+    alone. A gap of before the last purge of a house with TimescaleDB stays as it is: its ticks would be refused.
     """
     wanted = {
         "source": source.value,

@@ -19,7 +19,7 @@ from fondaco.market.partitions import moment
 from fondaco.market.store import Batch, TickStore
 from support.feeding import Clock, catalogue, unreceived
 from support.past_trades import Answer, PastTradesServer, past_trades
-from support.stored import batch, store_all, ticks_of, verified
+from support.stored import batch, execute, store_all, ticks_of, verified
 from support.ticks import walk
 
 CATALOGUE = catalogue("BTC/USDT")
@@ -91,6 +91,18 @@ async def test_a_gap_that_another_recorder_may_close_is_left_alone_for_a_while(
 ) -> None:
     found_us = house.clock.now_us - age_s * 1_000_000
     await store_all(house.database, [batch(without(range(100, 101)))], now_us=found_us)
+    assert await house.backfiller.work_once() == due
+    assert len(exchange.asked) == due
+
+
+@pytest.mark.parametrize(("purged_us", "due"), [(TICKS[98].time_us, 1), (TICKS[98].time_us + 1, 0)])
+async def test_what_would_be_refused_because_it_was_purged_is_not_fetched(
+    house: House, exchange: PastTradesServer, purged_us: int, due: int
+) -> None:
+    await store_all(house.database, [batch(without(range(100, 101)))])
+    await execute(
+        house.database, "INSERT INTO tick_purges (purged_before, purged_at) VALUES (:at, :at)", at=moment(purged_us)
+    )
     assert await house.backfiller.work_once() == due
     assert len(exchange.asked) == due
 
