@@ -1,15 +1,22 @@
-"""What the house's own servers have in common: ports of this machine, files that only their owner reads, and logs."""
+"""What the house's own servers have in common: how they are started and found, their ports, secrets and logs."""
 
+import asyncio
 import os
+import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+from fondaco.infra.children import Ending, end_process
 from fondaco.infra.errors import UserError
 
 LOOPBACK = "127.0.0.1"
 MAX_SOCKET_PATH_BYTES = 107
 """Room in a Unix socket's address on Linux, without its ending zero."""
+PASSWORD_BYTES = 24
+START_WAIT_S = 300.0
+"""A server may take a while before it answers: it reads what it was doing when it was killed, or all that it keeps."""
+POLL_S = 0.02
 SHOWN_LOG_LINES = 8
 SHOWN_LOG_BYTES = 16_384
 MAX_LOG_BYTES = 10 * 1024 * 1024
@@ -27,6 +34,44 @@ def free_port(preferred: int) -> int:
                 continue  # taken by another program meanwhile
             return int(trial.getsockname()[1])
     raise UserError(f"No TCP port of {LOOPBACK} is free.")
+
+
+def choose_port(port_file: Path) -> None:
+    """Note a free port, the one of last time if nobody has taken it meanwhile."""
+    try:
+        last = int(port_file.read_text())
+    except (OSError, ValueError):
+        last = 0  # none yet, or another user's: then a new one
+    write_private(port_file, str(free_port(last)))
+
+
+def choose_password(password_file: Path) -> None:
+    """Note a new random password."""
+    write_private(password_file, secrets.token_urlsafe(PASSWORD_BYTES))
+
+
+async def until_it_answers(
+    process: asyncio.subprocess.Process, answers: Callable[[], Awaitable[bool]], ending: Ending
+) -> bool:
+    """Wait until a server answers; False when it ends instead. Whatever stops the wait ends the server."""
+    try:
+        async with asyncio.timeout(START_WAIT_S):
+            while not await answers():
+                if process.returncode is not None:
+                    return False
+                await asyncio.sleep(POLL_S)
+    except BaseException:  # a time-out or a cancellation: a server that nobody waits for must end
+        await end_process(process, ending)
+        raise
+    return True
+
+
+def works_in(pid: int, folder: Path) -> bool:
+    """Whether a process works in this folder, as a server does in its data. A dead one that nobody reaped does not."""
+    try:
+        return (Path("/proc") / str(pid) / "cwd").readlink() == folder.resolve()
+    except OSError:
+        return False
 
 
 def write_private(file: Path, text: str) -> None:

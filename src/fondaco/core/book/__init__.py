@@ -5,7 +5,7 @@
 in `vocabulary`.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -54,14 +54,13 @@ _MEETINGS = tuple(Meeting)
 _NOTHING: tuple[Fill, ...] = ()
 
 
-class BatchSums:
+class BatchSums(NamedTuple):
     """What a batch came to: enough to tell whether two books did the same."""
 
-    def __init__(self, trades: int, traded_lots: int, cancelled_lots: int, mix: int) -> None:
-        self.trades = trades
-        self.traded_lots = traded_lots
-        self.cancelled_lots = cancelled_lots
-        self.mix = mix
+    trades: int
+    traded_lots: int
+    cancelled_lots: int
+    mix: int
 
 
 class Book:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fondaco.infra.children import end_process
-from fondaco.infra.embedded import indented
+from fondaco.infra.embedded import POLL_S, indented, works_in
 from fondaco.infra.postgres.place import NAME, Account, Place, PostgresError
 from fondaco.infra.postgres.programs import start_program
 
@@ -16,7 +16,6 @@ CLUSTER_NAME = "fondaco-embedded"
 """How we know a server of ours again: it stands in its command line."""
 LEFTOVER_ENDING = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 10.0))
 """How a dead house's server is ended: fast, then at once. Both keep every commit."""
-POLL_S = 0.02
 
 
 async def ready_cluster(place: Place, programs: Path, account: Account | None, version: str) -> None:
@@ -37,7 +36,7 @@ async def ready_cluster(place: Place, programs: Path, account: Account | None, v
 def server_of(data: Path) -> int | None:
     """The process id of the server that works in this folder now, if one does."""
     pid = _noted_pid(data)
-    return pid if pid is not None and _works_in(pid, data) else None
+    return pid if pid is not None and works_in(pid, data) else None
 
 
 def is_accepting(data: Path, pid: int) -> bool:
@@ -109,7 +108,7 @@ async def _end_leftover(data: Path) -> None:
     pid = _noted_pid(data)
     if pid is None:
         return
-    if not _works_in(pid, data):
+    if not works_in(pid, data):
         # That number belongs to somebody else by now, and PostgreSQL would take them for itself. Should processes of
         # the dead server be left, PostgreSQL still finds them by the memory that they share.
         (data / "postmaster.pid").unlink(missing_ok=True)
@@ -128,19 +127,11 @@ async def _end_leftover(data: Path) -> None:
 async def _is_gone(pid: int, data: Path, wait_s: float) -> bool:
     try:
         async with asyncio.timeout(wait_s):
-            while _works_in(pid, data):  # noqa: ASYNC110 - not our child, so nobody tells us
+            while works_in(pid, data):  # noqa: ASYNC110 - not our child, so nobody tells us
                 await asyncio.sleep(POLL_S)
     except TimeoutError:
         return False
     return True
-
-
-def _works_in(pid: int, data: Path) -> bool:
-    """Whether this process is a server in this folder: it works there. A dead one that nobody has reaped does not."""
-    try:
-        return (Path("/proc") / str(pid) / "cwd").readlink() == data.resolve()
-    except OSError:
-        return False
 
 
 def _command_line(pid: int) -> bytes:

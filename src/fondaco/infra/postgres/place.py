@@ -7,19 +7,17 @@ under an unprivileged user that exists already; that user owns ``data`` and ``so
 
 import os
 import pwd
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from fondaco.infra.embedded import LOOPBACK, MAX_SOCKET_PATH_BYTES, free_port, write_private
+from fondaco.infra.embedded import LOOPBACK, MAX_SOCKET_PATH_BYTES, choose_password, choose_port
 from fondaco.infra.errors import UserError
 from fondaco.infra.house import make_folders
 
 NAME = "fondaco"
 """Of the database, and of the user who owns it."""
-PASSWORD_BYTES = 24
 ROOTS_DATABASE_USERS = ("postgres", "nobody")
 """As whom root's server runs: the first that exists."""
 LONGEST_SOCKET_NAME = ".s.PGSQL.65535"
@@ -116,16 +114,10 @@ class Place:
                         f"The database's password is gone: {self.password_file} is missing beside {self.data} "
                         "(docs/runbooks/embedded-postgresql.md says how to set a new one)."
                     )
-                write_private(self.password_file, secrets.token_urlsafe(PASSWORD_BYTES))
-            write_private(self.port_file, str(free_port(self._last_port())))
+                choose_password(self.password_file)
+            choose_port(self.port_file)
         except OSError as error:
             raise PostgresError(f"The database's folder {self.root} cannot be made ready: {error}.") from error
-
-    def _last_port(self) -> int:
-        try:
-            return int(self.port_file.read_text())
-        except (OSError, ValueError):
-            return 0  # none yet, or another user's: then a new one
 
     def _read(self, file: Path) -> str:
         try:

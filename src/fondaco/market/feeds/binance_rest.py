@@ -31,8 +31,8 @@ MINUTE_S: Final = 60.0
 TIMEOUT_S: Final = 10.0
 MAX_TRIES: Final = 5
 FIRST_RETRY_S: Final = 0.5
-LONGEST_WAIT_S: Final = 3 * 24 * 3600.0
-"""Binance bans for up to three days; what asks for more is no number of seconds."""
+MAX_HEADER_NUMBER: Final = 3 * 24 * 3600.0
+"""Binance bans for up to three days and counts weights of thousands; a larger number in a header is taken for this."""
 
 _LIMITED: Final = frozenset({418, 429})
 
@@ -133,13 +133,13 @@ class BinanceHistory:
     async def _ask(self, symbol: str, from_id: int) -> httpx.Response:
         wanted: dict[str, str | int] = {"symbol": symbol, "fromId": from_id, "limit": PAGE}
         response = await self._client.get("/api/v3/historicalTrades", params=wanted)
-        if _seconds(response.headers.get("x-mbx-used-weight-1m")) >= STOP_AT_USED_WEIGHT:
+        if _number(response.headers.get("x-mbx-used-weight-1m")) >= STOP_AT_USED_WEIGHT:
             self._budget.block(MINUTE_S)
         return response
 
     def _read(self, response: httpx.Response) -> list[PastTrade]:
         if response.status_code in _LIMITED:
-            wait_s = _seconds(response.headers.get("retry-after")) or MINUTE_S
+            wait_s = _number(response.headers.get("retry-after")) or MINUTE_S
             self._budget.block(wait_s)
             raise HistoryError(HistoryProblem.RATE_LIMITED, f"status {response.status_code}, wait {wait_s:g} s")
         if response.is_server_error:
@@ -156,9 +156,9 @@ class BinanceHistory:
         return trades
 
 
-def _seconds(header: str | None) -> float:
+def _number(header: str | None) -> float:
     """A header that should be a number; 0 when it is none."""
     try:
-        return min(max(float(header or 0), 0.0), LONGEST_WAIT_S)
+        return min(max(float(header or 0), 0.0), MAX_HEADER_NUMBER)
     except ValueError:
         return 0.0

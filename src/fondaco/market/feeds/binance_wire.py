@@ -125,7 +125,7 @@ class WireKeeper:
         self._random = Random()  # noqa: S311 - spreads retries, guards nothing
         self._retry_s = FIRST_RETRY_S
         self._wires: dict[Wire, asyncio.Task[None]] = {}
-        self._is_paused = False
+        self.is_paused = False
 
     async def run(self) -> None:
         """Connect, and remain so."""
@@ -141,13 +141,13 @@ class WireKeeper:
 
     def pause(self) -> None:
         """Read no more, so that TCP holds Binance back."""
-        self._is_paused = True
+        self.is_paused = True
         for transport in self._transports():
             transport.underlying_transport.pause_reading()
 
     def resume(self) -> None:
         """Read on."""
-        self._is_paused = False
+        self.is_paused = False
         for transport in self._transports():
             transport.underlying_transport.resume_reading()
 
@@ -178,7 +178,7 @@ class WireKeeper:
             auto_ping_reply_timeout=PING_REPLY_S,
         )
         wire.transport = transport
-        if self._is_paused:
+        if self.is_paused:
             transport.underlying_transport.pause_reading()
         self._wires[wire] = asyncio.create_task(self._until_ended(wire, transport))
         self._say_connected(True)  # noqa: FBT003 - a callback of one argument
@@ -216,7 +216,7 @@ class WireKeeper:
                 return Ending.SHUTDOWN
             if age_left_s <= 0:
                 return Ending.OLD
-            if quiet_left_s <= 0 and not self._is_paused:
+            if quiet_left_s <= 0 and not self.is_paused:
                 return Ending.QUIET
             wait_s = min(age_left_s, max(quiet_left_s, 0) or self._lifetimes.quiet_s)
             await self._first_of(wire, wire.is_announced_to_end.wait(), timeout_s=wait_s)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from operator import attrgetter
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from fondaco.core.candles import TickColumns
 from fondaco.infra.database import Database, PsycopgConnection
 from fondaco.market.copying import SeriesTicks
-from fondaco.market.messages import Refused, Tick, TickBatch
+from fondaco.market.messages import Refused, TickBatch
 from fondaco.market.partitions import moment
 
 MAX_RAW_CHARS = 1_000
@@ -48,7 +49,7 @@ def by_series(batches: Sequence[TickBatch]) -> list[SeriesTicks]:
     for (source, symbol), parts in sorted(gathered.items()):
         ticks = [tick for part in parts for tick in part.ticks]
         if ticks:
-            ticks.sort(key=_key)
+            ticks.sort(key=attrgetter("time_us", "trade_id"))
             columns = _columns([(t.time_us, t.trade_id, t.price, t.quantity, t.buyer_is_maker) for t in ticks])
             received_us = np.fromiter((tick.received_us for tick in ticks), np.int64, len(ticks))
             series.append(SeriesTicks(source, symbol, columns, received_us))
@@ -100,10 +101,6 @@ async def delete_ticks(database: Database, start_us: int, limit_us: int) -> int:
             )
         deleted += result.rowcount
     return deleted
-
-
-def _key(tick: Tick) -> tuple[int, int]:
-    return tick.time_us, tick.trade_id
 
 
 def _columns(rows: Sequence[Row]) -> TickColumns:
