@@ -1,6 +1,32 @@
-"""Looks at processes of this machine."""
+"""Looks at processes of this machine, and starts others that run a script."""
 
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+
+from fondaco.infra.children import send_signal
+
+SOURCES = Path(__file__).parents[2] / "src"
+
+
+@asynccontextmanager
+async def script_that_says(script: str, *arguments: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, bytes]]:
+    """Another process that runs a script, and the first line that it says; told to end at the end of the block."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", script, *arguments),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(SOURCES)},
+    )
+    try:
+        assert process.stdout is not None
+        yield process, await process.stdout.readline()
+    finally:
+        send_signal(process, signal.SIGTERM)
+        await process.wait()
 
 
 def is_running(pid: int) -> bool:

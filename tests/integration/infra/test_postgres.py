@@ -16,7 +16,6 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from fondaco.infra.children import send_signal
 from fondaco.infra.embedded import MAX_SOCKET_PATH_BYTES
 from fondaco.infra.house import HouseRunningError
 from fondaco.infra.postgres import EmbeddedPostgres, PostgresError, postgres_for_tests, running_postgres
@@ -26,10 +25,8 @@ from fondaco.infra.postgres.programs import version
 from fondaco.infra.postgres.server import ENDING
 from fondaco.infra.supervisor import Backoff, Program, Supervisor
 from support.places import open_folder
-from support.processes import is_running, running_with
+from support.processes import SOURCES, is_running, running_with, script_that_says
 from support.waiting import eventually
-
-SOURCES = Path(__file__).parents[3] / "src"
 
 KEEPING = """
 import asyncio, sys
@@ -79,18 +76,9 @@ def changed(file: Path, change: Callable[[str], str]) -> Iterator[None]:
 @asynccontextmanager
 async def keeper(house: Path) -> AsyncIterator[asyncio.subprocess.Process]:
     """Another process that runs the house's server; yields once the server is up."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", KEEPING, str(house)),
-        stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(SOURCES)},
-    )
-    try:
-        assert process.stdout is not None
-        assert (await process.stdout.readline()).startswith(b"postgresql://")
+    async with script_that_says(KEEPING, str(house)) as (process, said):
+        assert said.startswith(b"postgresql://")
         yield process
-    finally:
-        send_signal(process, signal.SIGTERM)
-        await process.wait()
 
 
 def refuses(house: Path, sentence: str) -> None:

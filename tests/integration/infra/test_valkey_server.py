@@ -17,7 +17,6 @@ import pytest
 
 from fondaco.infra.bus.valkey.address import Address
 from fondaco.infra.bus.valkey.line import Reply, Wire
-from fondaco.infra.children import send_signal
 from fondaco.infra.embedded import MAX_SOCKET_PATH_BYTES
 from fondaco.infra.house import HouseRunningError
 from fondaco.infra.supervisor import Backoff, Program, Supervisor
@@ -26,10 +25,8 @@ from fondaco.infra.valkey.place import Place
 from fondaco.infra.valkey.server import ENDING
 from support import needs
 from support.places import open_folder
-from support.processes import is_running, running_with
+from support.processes import SOURCES, is_running, running_with, script_that_says
 from support.waiting import eventually
-
-SOURCES = Path(__file__).parents[3] / "src"
 
 KEEPING = """
 import asyncio, sys
@@ -67,18 +64,9 @@ async def call(url: str, *words: str) -> Reply:
 @asynccontextmanager
 async def keeper(house: Path) -> AsyncIterator[asyncio.subprocess.Process]:
     """Another process that runs the house's server; yields once the server is up."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", KEEPING, str(house)),
-        stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(SOURCES)},
-    )
-    try:
-        assert process.stdout is not None
-        assert (await process.stdout.readline()).strip() in {b"unix", b"redis"}
+    async with script_that_says(KEEPING, str(house)) as (process, said):
+        assert said.strip() in {b"unix", b"redis"}
         yield process
-    finally:
-        send_signal(process, signal.SIGTERM)
-        await process.wait()
 
 
 def server_of(house: Path) -> int:
