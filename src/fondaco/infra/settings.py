@@ -168,7 +168,7 @@ class StreamSettings(_Group):
     """Channels on one connection; one more is refused by name."""
     max_message_bytes: PositiveInt = 4_096
     """Longest message that a client may send."""
-    flush_ms: PositiveInt = 5
+    flush_ms: PositiveInt = 3
     """Updates are gathered this long and leave in one frame per channel."""
     max_waiting_ticks: PositiveInt = 5_000
     """Ticks kept for a slow reader; older ones give way and the frame says how many."""

@@ -115,13 +115,16 @@ class _Carrier:
         await self._insist(self._say_state)
 
     async def carry(self, read: Read) -> None:
-        """Append a read's entries, then quote its newest ticks."""
-        for entry in entries_of(read):
-            await self._insist(partial(self._bus.append, TICKS_STREAM, encode_entry(entry)))
-        if read.is_history:
-            return
-        # All symbols at once: the next trades wait for this.
-        await asyncio.gather(*map(self._quote, read.ticks))
+        """Append a read's entries and quote its newest ticks, all at once: the next trades wait for this.
+
+        A bus keeps the order in which one writer's entries are handed to it. Only one that goes away between two of
+        them may turn them round; tables and candles come out the same.
+        """
+        quoted = () if read.is_history else read.ticks
+        await asyncio.gather(*map(self._append, entries_of(read)), *map(self._quote, quoted))
+
+    async def _append(self, entry: StreamEntry) -> None:
+        await self._insist(partial(self._bus.append, TICKS_STREAM, encode_entry(entry)))
 
     async def _quote(self, batch: TickBatch) -> None:
         quote = self._quoter.quote(batch.ticks[-1], self._catalogue.by_symbol[batch.symbol])
@@ -136,8 +139,7 @@ class _Carrier:
         await self._bus.publish(FEED_CHANNEL, body)
 
     async def _say(self, key: str, body: bytes) -> None:
-        await self._bus.set(key, body)
-        await self._bus.publish(key, body)
+        await asyncio.gather(self._bus.set(key, body), self._bus.publish(key, body))
 
     async def _insist(self, call: Callable[[], Awaitable[object]]) -> None:
         """Call until the bus takes it. A bus that was away may have forgotten its keys, so the state is said anew."""

@@ -1,6 +1,7 @@
 """What several processes are made of."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -35,6 +36,15 @@ def run(work: Coroutine[Any, Any, None]) -> None:
         runner.run(work)
 
 
+def settle() -> None:
+    """Leave what a process has built to work with out of all later garbage collections.
+
+    It stays until the end, and looking it over costs a server with its framework a fifth of a second, every time.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 @asynccontextmanager
 async def house_parts(settings: Settings, name: str, *, supervised: bool) -> AsyncIterator[Parts]:
     """Database and bus of the house that this process belongs to.
@@ -54,6 +64,7 @@ async def house_parts(settings: Settings, name: str, *, supervised: bool) -> Asy
     database = shared_database(url, settings.database, application=name)
     try:
         async with open_bus(settings, must_answer=not supervised) as bus:
+            settle()
             yield Parts(database, bus)
     except NoHouseError as error:
         raise UserError(str(error)) from error

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 from cyclopts import Parameter
 
 from fondaco.app.configuration import begin
-from fondaco.app.processes.parts import house_parts, run
+from fondaco.app.processes.parts import house_parts, run, settle
 from fondaco.gateways.rest.app import build_app
 from fondaco.gateways.rest.terminal import built_folder
 from fondaco.gateways.server import HouseServer
@@ -51,4 +51,5 @@ def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
 async def _serve(settings: Settings, listener: socket.socket, *, supervised: bool) -> None:
     async with house_parts(settings, "serve", supervised=supervised) as (database, bus):
         app = build_app(settings, database, bus, page=built_folder())
+        settle()
         await HouseServer(app, settings).serve([listener])
