@@ -5,8 +5,8 @@ the house's and the outside world's included, always sum to zero. A *hold* sets 
 withdrawal or the system; it moves nothing, it only says that this part is spoken for.
 
 Whether a movement may happen is asked first (`posting_refusal`, `hold_refusal`), and the answer is a name. After that
-it must succeed: `post` and the rest only assert. A command that makes several movements asks about all before it makes
-one.
+it must succeed: `Ledger.post` and the rest only assert. A command that makes several movements asks about all before it
+makes one. Postings are told to the event log one by one, balances and holds once a command, by `Ledger.tell`.
 
 Invariants:
     Per asset, the totals of all balances sum to zero.
@@ -19,6 +19,9 @@ from enum import StrEnum
 from typing import Final
 
 import msgspec
+
+from fondaco.core.eventlog import EventLog
+from fondaco.core.refusals import Refusal
 
 MAX_TOTAL: Final = 2**62
 """No balance goes beyond this on either side of zero, so that sums of two still fit 64 bits."""
@@ -44,19 +47,10 @@ class HoldReason(StrEnum):
     SYSTEM = "system"
 
 
-class LedgerRefusal(StrEnum):
-    """Why a movement may not happen, in the order in which it is asked."""
-
-    AMOUNT_NOT_POSITIVE = "amount_not_positive"
-    SAME_BALANCE = "same_balance"
-    INSUFFICIENT_FUNDS = "insufficient_funds"
-    BALANCE_LIMIT = "balance_limit"
-
-
 class Balance:
     """How much of one asset one account has. Changed by this module alone."""
 
-    __slots__ = ("account_id", "asset", "available", "held", "may_go_negative")
+    __slots__ = ("account_id", "asset", "available", "held", "is_touched", "may_go_negative")
 
     def __init__(self, account_id: int, asset: str, *, may_go_negative: bool = False) -> None:
         self.account_id = account_id
@@ -64,6 +58,7 @@ class Balance:
         self.available = 0
         self.held = 0
         self.may_go_negative = may_go_negative
+        self.is_touched = False
 
     @property
     def total(self) -> int:
@@ -77,21 +72,26 @@ class Balance:
 class Hold:
     """A part of a balance that is set aside. Ends when nothing of it is left."""
 
-    __slots__ = ("amount", "balance", "hold_id", "reason", "reference")
+    __slots__ = ("amount", "balance", "hold_id", "is_touched", "note", "reason")
 
-    def __init__(self, hold_id: int, balance: Balance, amount: int, reason: HoldReason, reference: int) -> None:
+    def __init__(self, hold_id: int, balance: Balance, amount: int, reason: HoldReason, note: str = "") -> None:
         self.hold_id = hold_id
         self.balance = balance
         self.amount = amount
         self.reason = reason
-        self.reference = reference
+        self.note = note
+        self.is_touched = False
 
 
 class Posting(msgspec.Struct, frozen=True, array_like=True, tag="posting", gc=False):
-    """One movement, with the totals that result (BHC-43). Amounts are atoms of the asset."""
+    """One movement, with the totals that result (BHC-43). Amounts are atoms of the asset.
 
-    debit_account: int
-    credit_account: int
+    ``reference`` is the trade, order, hold or command that it belongs to, as the code says.
+    """
+
+    posting_id: int
+    debit_account_id: int
+    credit_account_id: int
     asset: str
     amount: int
     code: PostingCode
@@ -100,13 +100,42 @@ class Posting(msgspec.Struct, frozen=True, array_like=True, tag="posting", gc=Fa
     credit_after: int
 
 
-class Ledger:
-    """Every balance and every open hold."""
+class BalanceChanged(msgspec.Struct, frozen=True, array_like=True, tag="balance", gc=False):
+    """What an account has of an asset after a command (BHC-40)."""
 
-    def __init__(self) -> None:
+    account_id: int
+    asset: str
+    available: int
+    held: int
+
+
+class HoldChanged(msgspec.Struct, frozen=True, array_like=True, tag="hold", gc=False):
+    """What a hold is after a command; 0 when it has ended. An order's hold has the order's id (BHC-41)."""
+
+    hold_id: int
+    account_id: int
+    asset: str
+    amount: int
+    reason: HoldReason
+    note: str
+
+
+class Ledger:
+    """Every balance and every open hold.
+
+    Args:
+        log: where postings are told, and changed balances and holds at the end of a command.
+        posting_id: of the last posting made.
+    """
+
+    def __init__(self, log: EventLog, posting_id: int = 0) -> None:
+        self.posting_id = posting_id
+        self.holds: dict[int, Hold] = {}
+        self._log = log
         self._balances: dict[tuple[int, str], Balance] = {}
         self._may_go_negative: set[int] = set()
-        self.holds: dict[int, Hold] = {}
+        self._touched: list[Balance] = []
+        self._touched_holds: list[Hold] = []
 
     def allow_negative(self, account_id: int) -> None:
         """Say that an account stands for the outside world or the desk; before it has its first balance."""
@@ -121,19 +150,44 @@ class Ledger:
             self._balances[account_id, asset] = found
         return found
 
+    def find(self, account_id: int, asset: str) -> Balance | None:
+        """The balance of an account in an asset, if it ever had any."""
+        return self._balances.get((account_id, asset))
+
     def balances(self) -> list[Balance]:
         """Every balance, by account and asset."""
         return [self._balances[key] for key in sorted(self._balances)]
 
-    def place_hold(self, hold_id: int, balance: Balance, amount: int, reason: HoldReason, reference: int) -> Hold:
+    def post(self, debit: Balance, credit: Balance, amount: int, code: PostingCode, reference: int) -> None:
+        """Move what is free of one balance to another; `posting_refusal` must have said that it may."""
+        assert amount > 0
+        assert debit is not credit
+        assert debit.asset == credit.asset
+        assert debit.available >= amount or debit.may_go_negative
+        debit.available -= amount
+        credit.available += amount
+        self._posted(debit, credit, amount, code, reference)
+
+    def place_hold(self, hold_id: int, balance: Balance, amount: int, reason: HoldReason, note: str = "") -> Hold:
         """Set a part aside; `hold_refusal` must have said that it may."""
         assert hold_id not in self.holds
         assert hold_refusal(balance, amount) is None
-        hold = Hold(hold_id, balance, amount, reason, reference)
+        hold = Hold(hold_id, balance, amount, reason, note)
         balance.available -= amount
         balance.held += amount
         self.holds[hold_id] = hold
+        self._touch(balance)
+        self._touch_hold(hold)
         return hold
+
+    def raise_hold(self, hold: Hold, amount: int) -> None:
+        """Set more aside under the same hold; `hold_refusal` must have said that it may."""
+        assert hold_refusal(hold.balance, amount) is None
+        hold.balance.available -= amount
+        hold.balance.held += amount
+        hold.amount += amount
+        self._touch(hold.balance)
+        self._touch_hold(hold)
 
     def lower_hold(self, hold: Hold, amount: int) -> None:
         """Give a part of a hold back to its owner; nothing left ends it."""
@@ -147,49 +201,81 @@ class Ledger:
         self.lower_hold(hold, amount)
         return amount
 
-    def pay_from_hold(self, hold: Hold, credit: Balance, amount: int, code: PostingCode, reference: int) -> Posting:
+    def pay_from_hold(self, hold: Hold, credit: Balance, amount: int, code: PostingCode, reference: int) -> None:
         """Move a part of what is held to another balance."""
         assert 0 < amount <= hold.amount
         assert credit is not hold.balance
-        self._shrink(hold, amount)
         credit.available += amount
-        return _posted(hold.balance, credit, amount, code, reference)
+        self._shrink(hold, amount)
+        self._posted(hold.balance, credit, amount, code, reference)
+
+    def tell(self) -> None:
+        """Say what has become of every balance and hold that was changed since the last time."""
+        for balance in self._touched:
+            balance.is_touched = False
+            self._log.emit(BalanceChanged(balance.account_id, balance.asset, balance.available, balance.held))
+        self._touched.clear()
+        for hold in self._touched_holds:
+            hold.is_touched = False
+            balance = hold.balance
+            self._log.emit(
+                HoldChanged(hold.hold_id, balance.account_id, balance.asset, hold.amount, hold.reason, hold.note)
+            )
+        self._touched_holds.clear()
 
     def _shrink(self, hold: Hold, amount: int) -> None:
         hold.amount -= amount
         hold.balance.held -= amount
         if hold.amount == 0:
             del self.holds[hold.hold_id]
+        self._touch(hold.balance)
+        self._touch_hold(hold)
+
+    def _posted(self, debit: Balance, credit: Balance, amount: int, code: PostingCode, reference: int) -> None:
+        self.posting_id += 1
+        self._touch(debit)
+        self._touch(credit)
+        self._log.emit(
+            Posting(
+                self.posting_id,
+                debit.account_id,
+                credit.account_id,
+                debit.asset,
+                amount,
+                code,
+                reference,
+                debit.available + debit.held,
+                credit.available + credit.held,
+            )
+        )
+
+    def _touch(self, balance: Balance) -> None:
+        if not balance.is_touched:
+            balance.is_touched = True
+            self._touched.append(balance)
+
+    def _touch_hold(self, hold: Hold) -> None:
+        if not hold.is_touched:
+            hold.is_touched = True
+            self._touched_holds.append(hold)
 
 
-def hold_refusal(balance: Balance, amount: int) -> LedgerRefusal | None:
+def hold_refusal(balance: Balance, amount: int) -> Refusal | None:
     """Why so much may not be set aside, if so. Even who may owe can only hold what is there."""
     if amount <= 0:
-        return LedgerRefusal.AMOUNT_NOT_POSITIVE
-    return LedgerRefusal.INSUFFICIENT_FUNDS if balance.available < amount else None
+        return Refusal.AMOUNT_NOT_POSITIVE
+    return Refusal.INSUFFICIENT_FUNDS if balance.available < amount else None
 
 
-def posting_refusal(debit: Balance, credit: Balance, amount: int) -> LedgerRefusal | None:
+def posting_refusal(debit: Balance, credit: Balance, amount: int) -> Refusal | None:
     """Why so much may not be moved from what is free of one balance to another, if so."""
     assert debit.asset == credit.asset
     if amount <= 0:
-        return LedgerRefusal.AMOUNT_NOT_POSITIVE
+        return Refusal.AMOUNT_NOT_POSITIVE
     if debit is credit:
-        return LedgerRefusal.SAME_BALANCE
+        return Refusal.SAME_BALANCE
     if not debit.may_go_negative and debit.available < amount:
-        return LedgerRefusal.INSUFFICIENT_FUNDS
+        return Refusal.INSUFFICIENT_FUNDS
     if debit.total - amount < -MAX_TOTAL or credit.total + amount > MAX_TOTAL:
-        return LedgerRefusal.BALANCE_LIMIT
+        return Refusal.BALANCE_LIMIT
     return None
-
-
-def post(debit: Balance, credit: Balance, amount: int, code: PostingCode, reference: int) -> Posting:
-    """Move what is free of one balance to another; `posting_refusal` must have said that it may."""
-    assert posting_refusal(debit, credit, amount) is None
-    debit.available -= amount
-    credit.available += amount
-    return _posted(debit, credit, amount, code, reference)
-
-
-def _posted(debit: Balance, credit: Balance, amount: int, code: PostingCode, reference: int) -> Posting:
-    return Posting(debit.account_id, credit.account_id, debit.asset, amount, code, reference, debit.total, credit.total)

@@ -5,7 +5,6 @@ is a whole number of quote atoms, so a notional is exact and never rounded; and 
 can leave 64 bits. Tick, lot and scales never change: other steps are other terms, listed anew.
 """
 
-from enum import StrEnum
 from typing import Final
 
 import msgspec
@@ -15,36 +14,13 @@ from fondaco.core.fees import PPM
 from fondaco.core.ledger import MAX_TOTAL
 from fondaco.core.listings import Instrument
 from fondaco.core.money import MAX_SCALE
+from fondaco.core.refusals import Refusal
+from fondaco.core.vocabulary import SelfTradeScope, World
 
 MAX_RATE_PPM: Final = 100_000
 """A tenth of the notional: more is a slip of the unit."""
 MAX_LEVERAGE: Final = 100
 MAX_OPEN_ORDERS: Final = 2**31
-
-
-class World(StrEnum):
-    """Where money is real, where it is play, and where it lies with others."""
-
-    TRADING = "trading"
-    DEMO = "demo"
-    EXTERNAL = "external"
-
-
-class TermsRefusal(StrEnum):
-    """Why terms cannot be listed, in the order in which it is asked."""
-
-    BAD_SCALE = "bad_scale"
-    SAME_ASSET = "same_asset"
-    BAD_TICK = "bad_tick"
-    BAD_LOT = "bad_lot"
-    NOTIONAL_NOT_WHOLE = "notional_not_whole"
-    BAD_PRICE_LIMIT = "bad_price_limit"
-    BAD_QUANTITY_LIMIT = "bad_quantity_limit"
-    BAD_ORDER_LIMIT = "bad_order_limit"
-    NOTIONAL_LIMIT = "notional_limit"
-    BAD_RATE = "bad_rate"
-    BAD_BAND = "bad_band"
-    BAD_LEVERAGE = "bad_leverage"
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +42,11 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     band_ppm: int = 100_000
     """How far from the reference price an order may trade."""
     max_leverage: int = 1
+    breaker_move_ppm: int = 0
+    """A move of the last price by more than this within a window halts new orders; 0: none."""
+    breaker_window_ns: int = 0
+    breaker_pause_ns: int = 0
+    self_trade_scope: SelfTradeScope = SelfTradeScope.USER
 
     @property
     def step_notional(self) -> int:
@@ -87,43 +68,46 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
         return None if rest else lots
 
 
-def terms_refusal(terms: Terms) -> TermsRefusal | None:
+def terms_refusal(terms: Terms) -> Refusal | None:
     """Why these terms cannot be listed, if so."""
     return _instrument_refusal(terms) or _limits_refusal(terms) or _rates_refusal(terms)
 
 
-def _instrument_refusal(terms: Terms) -> TermsRefusal | None:
+def _instrument_refusal(terms: Terms) -> Refusal | None:
     base, quote = terms.instrument.base, terms.instrument.quote
     if not (0 <= base.scale <= MAX_SCALE and 0 <= quote.scale <= MAX_SCALE):
-        return TermsRefusal.BAD_SCALE
+        return Refusal.BAD_SCALE
     if base.code == quote.code:
-        return TermsRefusal.SAME_ASSET
+        return Refusal.SAME_ASSET
     if terms.tick <= 0:
-        return TermsRefusal.BAD_TICK
+        return Refusal.BAD_TICK_SIZE
     if terms.lot <= 0:
-        return TermsRefusal.BAD_LOT
-    return TermsRefusal.NOTIONAL_NOT_WHOLE if terms.tick * terms.lot % 10**base.scale else None
+        return Refusal.BAD_LOT_SIZE
+    return Refusal.NOTIONAL_NOT_WHOLE if terms.tick * terms.lot % 10**base.scale else None
 
 
-def _limits_refusal(terms: Terms) -> TermsRefusal | None:
+def _limits_refusal(terms: Terms) -> Refusal | None:
     if not 0 < terms.max_price_ticks <= MAX_PRICE_TICKS or terms.max_price_ticks * terms.tick > MAX_TOTAL:
-        return TermsRefusal.BAD_PRICE_LIMIT
+        return Refusal.BAD_PRICE_LIMIT
     if terms.max_order_lots <= 0 or terms.max_order_lots * terms.lot > MAX_TOTAL:
-        return TermsRefusal.BAD_QUANTITY_LIMIT
+        return Refusal.BAD_QUANTITY_LIMIT
     if not 0 < terms.max_open_orders <= MAX_OPEN_ORDERS or terms.max_open_orders * terms.max_order_lots >= MAX_NOTIONAL:
-        return TermsRefusal.BAD_ORDER_LIMIT
+        return Refusal.BAD_ORDER_LIMIT
     most_ticks_and_lots = terms.max_price_ticks * terms.max_order_lots
     if most_ticks_and_lots >= MAX_NOTIONAL or most_ticks_and_lots * terms.step_notional > MAX_TOTAL:
-        return TermsRefusal.NOTIONAL_LIMIT
+        return Refusal.NOTIONAL_LIMIT
     return None
 
 
-def _rates_refusal(terms: Terms) -> TermsRefusal | None:
+def _rates_refusal(terms: Terms) -> Refusal | None:
     # A rebate to the maker is paid out of the taker's fee, never by the house.
     if not (0 <= terms.taker_ppm <= MAX_RATE_PPM and -terms.taker_ppm <= terms.maker_ppm <= MAX_RATE_PPM):
-        return TermsRefusal.BAD_RATE
+        return Refusal.BAD_RATE
     if not 0 < terms.band_ppm <= PPM:
-        return TermsRefusal.BAD_BAND
+        return Refusal.BAD_BAND
     if not 1 <= terms.max_leverage <= MAX_LEVERAGE:
-        return TermsRefusal.BAD_LEVERAGE
+        return Refusal.BAD_LEVERAGE
+    breaker = (terms.breaker_move_ppm, terms.breaker_window_ns, terms.breaker_pause_ns)
+    if any(breaker) and min(breaker) <= 0:
+        return Refusal.BAD_BREAKER
     return None

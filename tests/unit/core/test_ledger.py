@@ -5,17 +5,17 @@ Balances read ``available+held``. An outcome of ``ok`` changed what it says; a r
 
 import pytest
 
+from fondaco.core.eventlog import EventLog
 from fondaco.core.ledger import (
     MAX_TOTAL,
     Balance,
     HoldReason,
     Ledger,
-    LedgerRefusal,
     PostingCode,
     hold_refusal,
-    post,
     posting_refusal,
 )
+from fondaco.core.refusals import Refusal
 
 OUTSIDE, ALICE, BOB, DESK = range(4)
 NAMES = {"outside": OUTSIDE, "alice": ALICE, "bob": BOB}
@@ -56,7 +56,7 @@ hold 3       outside 1      | insufficient_funds  | -100+0    35+0     65+0
 
 @pytest.mark.parametrize("table", [DEPOSITS_AND_TRANSFERS, HOLDS])
 def test_every_line_does_what_it_says(table: str) -> None:
-    ledger = Ledger()
+    ledger = Ledger(EventLog())
     ledger.allow_negative(OUTSIDE)
     for line in table.strip().splitlines():
         command, outcome, balances = (part.split() for part in line.split("|"))
@@ -71,15 +71,13 @@ def perform(ledger: Ledger, verb: str, first: str, second: str, amount_text: str
         debit, credit = ledger.balance(NAMES[first], "USDT"), ledger.balance(NAMES[second], "USDT")
         refusal = posting_refusal(debit, credit, amount)
         if refusal is None:
-            before = (debit.total, credit.total)
-            posting = post(debit, credit, amount, PostingCode.TRANSFER, 7)
-            assert (posting.debit_after, posting.credit_after) == (before[0] - amount, before[1] + amount)
+            ledger.post(debit, credit, amount, PostingCode.TRANSFER, 7)
         return refusal or "ok"
     if verb == "hold":
         balance = ledger.balance(NAMES[second], "USDT")
         refusal = hold_refusal(balance, amount)
         if refusal is None:
-            ledger.place_hold(int(first), balance, amount, HoldReason.ORDER, 9)
+            ledger.place_hold(int(first), balance, amount, HoldReason.ORDER)
         return refusal or "ok"
     hold = ledger.holds[int(first)]
     if verb == "lower":
@@ -96,25 +94,25 @@ def written(balance: Balance) -> str:
 
 
 def test_neither_side_of_a_movement_may_leave_the_limits() -> None:
-    ledger = Ledger()
+    ledger = Ledger(EventLog())
     for house in (OUTSIDE, DESK):
         ledger.allow_negative(house)
     outside, desk, bob = (ledger.balance(each, "USDT") for each in (OUTSIDE, DESK, BOB))
-    post(outside, bob, MAX_TOTAL, PostingCode.DEPOSIT, 0)
-    assert posting_refusal(desk, bob, 1) is LedgerRefusal.BALANCE_LIMIT  # bob's
-    assert posting_refusal(outside, desk, 1) is LedgerRefusal.BALANCE_LIMIT  # the outside world's
+    ledger.post(outside, bob, MAX_TOTAL, PostingCode.DEPOSIT, 0)
+    assert posting_refusal(desk, bob, 1) is Refusal.BALANCE_LIMIT  # bob's
+    assert posting_refusal(outside, desk, 1) is Refusal.BALANCE_LIMIT  # the outside world's
     assert posting_refusal(bob, desk, MAX_TOTAL) is None
 
 
 def test_what_has_not_been_asked_is_a_bug_of_ours() -> None:
-    ledger = Ledger()
+    ledger = Ledger(EventLog())
     alice, bob = ledger.balance(ALICE, "USDT"), ledger.balance(BOB, "USDT")
     with pytest.raises(AssertionError):
-        post(alice, bob, 1, PostingCode.TRANSFER, 0)
+        ledger.post(alice, bob, 1, PostingCode.TRANSFER, 0)
     with pytest.raises(AssertionError):
-        ledger.place_hold(1, alice, 1, HoldReason.SYSTEM, 0)
+        ledger.place_hold(1, alice, 1, HoldReason.SYSTEM)
     with pytest.raises(AssertionError):
-        post(alice, ledger.balance(BOB, "BTC"), 1, PostingCode.TRANSFER, 0)
+        ledger.post(alice, ledger.balance(BOB, "BTC"), 1, PostingCode.TRANSFER, 0)
     with pytest.raises(AssertionError):
         ledger.allow_negative(ALICE)
     assert [each.total for each in ledger.balances()] == [0, 0, 0]

@@ -8,7 +8,9 @@ import pytest
 from fondaco.core.book.vocabulary import MAX_PRICE_TICKS
 from fondaco.core.ledger import MAX_TOTAL
 from fondaco.core.listings import Asset, Instrument, instrument
-from fondaco.core.terms import MAX_OPEN_ORDERS, MAX_RATE_PPM, Terms, TermsRefusal, World, terms_refusal
+from fondaco.core.refusals import Refusal
+from fondaco.core.terms import MAX_OPEN_ORDERS, MAX_RATE_PPM, Terms, terms_refusal
+from fondaco.core.vocabulary import World
 
 BTC_USDT = Terms(
     world=World.TRADING,
@@ -32,9 +34,9 @@ def test_a_notional_is_exact() -> None:
 
 LIMITS = """
 instrument       same         same_asset
-tick             0            bad_tick
-tick             -1           bad_tick
-lot              0            bad_lot
+tick             0            bad_tick_size
+tick             -1           bad_tick_size
+lot              0            bad_lot_size
 tick             1            notional_not_whole
 lot              100          none
 lot              150          notional_not_whole
@@ -59,6 +61,8 @@ band_ppm         0            bad_band
 band_ppm         1000001      bad_band
 max_leverage     0            bad_leverage
 max_leverage     101          bad_leverage
+breaker_move_ppm 50000        bad_breaker
+breaker_pause_ns -1           bad_breaker
 """
 
 
@@ -71,14 +75,15 @@ def test_one_wrong_term_is_refused_by_its_name(line: str) -> None:
 
 
 def test_every_refusal_is_reached() -> None:
-    reached = {line.split()[2] for line in LIMITS.strip().splitlines()} | {"bad_scale"}
-    assert reached - {"none"} == set(TermsRefusal)
+    reached = {line.split()[2] for line in LIMITS.strip().splitlines()}
+    codes = list(Refusal)
+    assert reached - {"none"} == set(codes[codes.index(Refusal.SAME_ASSET) : codes.index(Refusal.UNKNOWN_SYMBOL)])
 
 
 @pytest.mark.parametrize("scale", [-1, 19])
 def test_a_scale_beyond_what_the_house_counts_is_refused_first(scale: int) -> None:
     odd = Instrument("ODDUSDT", Asset("ODD", scale), Asset("USDT"))
-    assert terms_refusal(msgspec.structs.replace(BTC_USDT, instrument=odd, tick=0)) is TermsRefusal.BAD_SCALE
+    assert terms_refusal(msgspec.structs.replace(BTC_USDT, instrument=odd, tick=0)) is Refusal.BAD_SCALE
 
 
 def test_the_widest_terms_still_fit_64_bits() -> None:
