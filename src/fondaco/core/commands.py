@@ -29,6 +29,12 @@ HOUSE = 0
 """The account under which the house itself submits commands."""
 
 
+class AccountCommand(Message, frozen=True):
+    """A command that an account gives for itself, or the house for it. All others are the house's own."""
+
+    account_id: int
+
+
 class AdmitUser(Message, frozen=True, tag="admit_user"):
     """Let a user in. ``user_id`` is the id of the row in ``users``."""
 
@@ -59,10 +65,9 @@ class SetAccountStatus(Message, frozen=True, tag="set_account_status"):
     status: AccountStatus
 
 
-class ResetDemo(Message, frozen=True, tag="reset_demo"):
+class ResetDemo(AccountCommand, frozen=True, tag="reset_demo"):
     """Close a demo account with all that it has and open a fresh one in its place."""
 
-    account_id: int
     grant: int
 
 
@@ -95,10 +100,9 @@ class Deposit(Message, frozen=True, tag="deposit"):
     note: str = ""
 
 
-class RequestWithdrawal(Message, frozen=True, tag="request_withdrawal"):
+class RequestWithdrawal(AccountCommand, frozen=True, tag="request_withdrawal"):
     """Set money aside that shall go out."""
 
-    account_id: int
     asset: str
     amount: int
 
@@ -124,19 +128,17 @@ class ReleaseHold(Message, frozen=True, tag="release_hold"):
     hold_id: int
 
 
-class Transfer(Message, frozen=True, tag="transfer"):
+class Transfer(AccountCommand, frozen=True, tag="transfer"):
     """Move money between two accounts of one user, in one world."""
 
-    from_account_id: int
     to_account_id: int
     asset: str
     amount: int
 
 
-class PlaceOrder(Message, frozen=True, tag="place_order"):
+class PlaceOrder(AccountCommand, frozen=True, tag="place_order"):
     """Buy or sell. The account says in which world."""
 
-    account_id: int
     symbol: str
     side: Side
     type: OrderType
@@ -152,24 +154,21 @@ class PlaceOrder(Message, frozen=True, tag="place_order"):
     expires_ns: int = 0
 
 
-class CancelOrder(Message, frozen=True, tag="cancel_order"):
+class CancelOrder(AccountCommand, frozen=True, tag="cancel_order"):
     """Take an order back."""
 
-    account_id: int
     order_id: int
 
 
-class CancelAll(Message, frozen=True, tag="cancel_all"):
+class CancelAll(AccountCommand, frozen=True, tag="cancel_all"):
     """Take back every order of an account, or those of one symbol."""
 
-    account_id: int
     symbol: str = ""
 
 
-class AmendOrder(Message, frozen=True, tag="amend_order"):
+class AmendOrder(AccountCommand, frozen=True, tag="amend_order"):
     """Change price or whole quantity of a resting order. Only lowering the quantity keeps its place in the queue."""
 
-    account_id: int
     order_id: int
     quantity: int = 0
     price: int = 0

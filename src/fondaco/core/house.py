@@ -25,6 +25,9 @@ BREAKER_ENDS, ORDER_EXPIRES = 0, 1
 LEAST_DUE: Final = 1_024
 """Reminders that are never looked through for those that have ended."""
 
+_ACTIVE: Final = AccountStatus.ACTIVE
+_ACTIVE_USER: Final = UserStatus.ACTIVE
+
 LimitKey = tuple[World, LimitScope, str, LimitName, str]
 
 
@@ -120,11 +123,12 @@ class House:
         """Why an account may not act, if so: an order, a withdrawal, a transfer (BHC-22)."""
         if account is None:
             return Refusal.UNKNOWN_ACCOUNT
+        is_active = self.users[account.user_id].status is _ACTIVE_USER
+        if is_active and account.status is _ACTIVE:
+            return None
         if account.status is AccountStatus.CLOSED:
             return Refusal.ACCOUNT_CLOSED
-        if self.users[account.user_id].status is not UserStatus.ACTIVE:
-            return Refusal.USER_SUSPENDED
-        return Refusal.ACCOUNT_FROZEN if account.status is AccountStatus.FROZEN else None
+        return Refusal.ACCOUNT_FROZEN if is_active else Refusal.USER_SUSPENDED
 
     def market_of(self, order: Order) -> Market:
         """The market of an order."""
@@ -137,7 +141,10 @@ class House:
     def add_order(self, order: Order) -> None:
         """Take an order in."""
         self.orders[order.order_id] = order
-        self.orders_of.setdefault(order.account_id, {})[order.order_id] = order
+        own = self.orders_of.get(order.account_id)
+        if own is None:
+            own = self.orders_of[order.account_id] = {}
+        own[order.order_id] = order
         if order.client_order_id:
             self.client_ids[order.account_id, order.client_order_id] = order.order_id
             self.client_ids_by_age.append((order.accepted_seq, order.account_id, order.client_order_id))

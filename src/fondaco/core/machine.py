@@ -16,6 +16,7 @@ from fondaco.core import governing, people, treasury
 from fondaco.core.book.vocabulary import Depth, Side
 from fondaco.core.commands import (
     HOUSE,
+    AccountCommand,
     AdmitUser,
     AmendOrder,
     CancelAll,
@@ -53,7 +54,7 @@ from fondaco.core.exchange.waking import fire
 from fondaco.core.house import BREAKER_ENDS, House
 from fondaco.core.ledger import BalanceChanged
 from fondaco.core.refusals import Refusal
-from fondaco.core.remembered import Memory, digest_of
+from fondaco.core.remembered import Memory
 from fondaco.core.replies import DONE, Answer, Refused, Reply
 from fondaco.core.state import Order
 from fondaco.core.texts import MAX_ID, is_text
@@ -63,7 +64,7 @@ MAX_LIFETIME_NS: Final = 60_000_000_000
 """How far ahead a command's ``not_after_ns`` may lie. What may still come in time must be remembered."""
 
 
-_OF_THE_HOUSE: Final[dict[type, Callable[[House, Any], Reply]]] = {
+_HANDLERS: Final[dict[type, Callable[[House, Any], Reply]]] = {
     AdmitUser: people.admit_user,
     SetUserStatus: people.set_user_status,
     OpenAccount: people.open_account,
@@ -79,11 +80,6 @@ _OF_THE_HOUSE: Final[dict[type, Callable[[House, Any], Reply]]] = {
     TripBreaker: governing.trip_breaker,
     LiftBreaker: governing.lift_breaker,
     SetRules: governing.set_rules,
-    Tick: lambda _house, _command: DONE,
-}
-"""What only the house may submit."""
-
-_OF_ACCOUNTS: Final[dict[type, Callable[[House, Any], Reply]]] = {
     PlaceOrder: place,
     AmendOrder: amend,
     CancelOrder: lambda house, command: cancel(house, command, CloseReason.CANCELLED_BY_OWNER),
@@ -92,7 +88,7 @@ _OF_ACCOUNTS: Final[dict[type, Callable[[House, Any], Reply]]] = {
     ResetDemo: people.reset_demo,
     Transfer: treasury.transfer,
 }
-"""What an account submits for itself, or the house for it."""
+"""What does each command. A `Tick` has nothing of its own to do."""
 
 _NOT_REMEMBERED: Final = frozenset({Refusal.EXPIRED_IN_QUEUE, Refusal.LIFETIME_TOO_LONG, Refusal.BAD_COMMAND_ID})
 """Refusals of a command as it was sent, not of what it wants: the same id may be sent again."""
@@ -195,15 +191,15 @@ class Machine:
         house = self.house
         if type(command) is Tick:
             return Answer(house.seq, is_duplicate=False, reply=DONE)
-        digest = digest_of(submission.body)
+        body = bytes(submission.body)
         found = self._memory.find(submission)
         if found is not None:
-            if found.digest == digest:
+            if found.body == body:
                 return Answer(found.seq, is_duplicate=True, reply=found.reply)
             return Answer(house.seq, is_duplicate=False, reply=Refused(Refusal.COMMAND_ID_REUSED))
         reply = self._reply(submission, command)
         if type(reply) is not Refused or reply.code not in _NOT_REMEMBERED:
-            self._memory.keep(submission, digest, house.seq, house.now_ns, reply)
+            self._memory.keep(submission, body, house.seq, house.now_ns, reply)
         return Answer(house.seq, is_duplicate=False, reply=reply)
 
     def _reply(self, submission: Submission, command: Command) -> Reply:
@@ -214,15 +210,14 @@ class Machine:
             return Refused(Refusal.LIFETIME_TOO_LONG)
         if not is_text(submission.command_id, MAX_ID):
             return Refused(Refusal.BAD_COMMAND_ID)
-        handler = _OF_ACCOUNTS.get(type(command))
-        if handler is None:
-            if submission.account_id != HOUSE:
-                return Refused(Refusal.HOUSE_ONLY)
-            return _OF_THE_HOUSE[type(command)](house, command)
-        # Another's account looks missing.
-        if submission.account_id not in (HOUSE, acting_account(command)):
-            return Refused(Refusal.UNKNOWN_ACCOUNT)
-        return handler(house, command)
+        sender = submission.account_id
+        if isinstance(command, AccountCommand):
+            # Another's account looks missing.
+            if sender not in (HOUSE, command.account_id):
+                return Refused(Refusal.UNKNOWN_ACCOUNT)
+        elif sender != HOUSE:
+            return Refused(Refusal.HOUSE_ONLY)
+        return _HANDLERS[type(command)](house, command)
 
     def _catch_up(self) -> None:
         """Do what has fallen due and what was left over, as much as one command may touch."""
@@ -243,11 +238,3 @@ class Machine:
             if breaker.breaker_id == breaker_id:
                 governing.lift(self.house, breaker.world, breaker.symbol)
                 return
-
-
-def acting_account(command: Command) -> int:
-    """The account that a command is about to act for."""
-    if isinstance(command, Transfer):
-        return command.from_account_id
-    assert isinstance(command, PlaceOrder | AmendOrder | CancelOrder | CancelAll | RequestWithdrawal | ResetDemo)
-    return command.account_id

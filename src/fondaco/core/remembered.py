@@ -1,7 +1,7 @@
 """Commands that were answered, so that one that comes again gets the same answer and does nothing.
 
-A command is known by its sender's account and id, and told apart from another under the same id by the digest of its
-body. Until when it was worth doing is not part of that: a sender that heard nothing may try again with a later moment.
+A command is known by its sender's account and id, and told apart from another under the same id by its body. Until
+when it was worth doing is not part of that: a sender that heard nothing may try again with a later moment.
 
 A command is remembered until it can no longer come in time, and as long as it is one of the last `LEAST_REMEMBERED`;
 older ones stay for a day, as far as `MOST_REMEMBERED` allows. So what was sent once is never done twice, however often
@@ -10,7 +10,6 @@ the same bytes arrive; and a sender that says a new moment for an old id has a m
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from hashlib import blake2b
 from typing import Final
 
 import msgspec
@@ -28,7 +27,7 @@ class Remembered(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     account_id: int
     command_id: str
-    digest: int
+    body: bytes
     seq: int
     applied_ns: int
     not_after_ns: int
@@ -64,12 +63,10 @@ class Memory:
         """What stands under this sender's id."""
         return self._by_id.get((submission.account_id, submission.command_id))
 
-    def keep(self, submission: Submission, digest: int, seq: int, now_ns: int, reply: Reply) -> None:
+    def keep(self, submission: Submission, body: bytes, seq: int, now_ns: int, reply: Reply) -> None:
         """Remember an answer."""
         self._add(
-            Remembered(
-                submission.account_id, submission.command_id, digest, seq, now_ns, submission.not_after_ns, reply
-            )
+            Remembered(submission.account_id, submission.command_id, body, seq, now_ns, submission.not_after_ns, reply)
         )
 
     def forget(self, now_ns: int) -> int:
@@ -88,8 +85,3 @@ class Memory:
     def _add(self, entry: Remembered) -> None:
         self._by_id[entry.account_id, entry.command_id] = entry
         self._by_age.append(entry)
-
-
-def digest_of(body: bytes | memoryview | msgspec.Raw) -> int:
-    """What tells a command from another under the same id."""
-    return int.from_bytes(blake2b(body, digest_size=8).digest(), "big")

@@ -8,7 +8,7 @@ A value, a position or a volume may come to its limit and not beyond.
 
 from typing import NamedTuple
 
-from fondaco.core.book.vocabulary import Side
+from fondaco.core.book.vocabulary import BUY, SELL, Side
 from fondaco.core.events import RiskAlert
 from fondaco.core.exchange.market import Market
 from fondaco.core.house import DAY_NS, House
@@ -76,7 +76,7 @@ def _measured(house: House, market: Market, accounts: tuple[int, ...], name: Lim
     if name is LimitName.MAX_ORDER_VALUE:
         return increase.notional
     if name is LimitName.MAX_POSITION:
-        if increase.side is Side.SELL:
+        if increase.side is SELL:
             return 0
         return (increase.lots + _bought_or_ordered(house, market, accounts)) * market.terms.lot
     return increase.notional + sum(traded_today(house, each, market.terms.instrument.quote.code) for each in accounts)
@@ -90,7 +90,7 @@ def _bought_or_ordered(house: House, market: Market, accounts: tuple[int, ...]) 
         order.open_lots
         for each in accounts
         for order in house.orders_of.get(each, {}).values()
-        if order.symbol == symbol and order.side is Side.BUY
+        if order.symbol == symbol and order.side is BUY
     )
     return held + ordered
 

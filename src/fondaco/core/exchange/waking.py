@@ -5,7 +5,7 @@ those of a later one, and what they trade at may wake others, who stand in line 
 `MAX_TOUCHED`; who is left goes on ahead of the next command.
 """
 
-from fondaco.core.book.vocabulary import Outcome, Side
+from fondaco.core.book.vocabulary import SELL, Outcome
 from fondaco.core.events import RiskAlert
 from fondaco.core.exchange.market import MAX_TOUCHED, Market
 from fondaco.core.exchange.matching import send, settle
@@ -61,7 +61,7 @@ def _send_fired(house: House, market: Market, order: Order) -> list[int]:
 
 def _hold_what_is_there(house: House, market: Market, order: Order) -> bool:
     """A reduce-only order sells no more than its account has free; says whether that is anything."""
-    assert order.side is Side.SELL
+    assert order.side is SELL
     terms = market.terms
     balance = house.ledger.balance(order.account_id, terms.instrument.base.code)
     lots = min(order.open_lots, balance.available // terms.lot)
