@@ -46,6 +46,11 @@ class Triggers:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    @property
+    def size(self) -> int:
+        """Entries of the heaps, those of the dead included."""
+        return len(self._rising) + len(self._falling)
+
     def __contains__(self, order_id: int) -> bool:
         return order_id in self._waiting
 
@@ -60,7 +65,7 @@ class Triggers:
     def remove(self, order: Order) -> None:
         """Let an order wait no longer."""
         del self._waiting[order.order_id]
-        if len(self._rising) + len(self._falling) > 2 * len(self._waiting) + 64:
+        if self.size > 2 * len(self._waiting) + 64:
             self._clean()
 
     def reached(self, price_ticks: int) -> list[Order]:
