@@ -4,8 +4,9 @@ import pytest
 
 from fondaco.core import snapshot
 from fondaco.core.book.vocabulary import Side
-from fondaco.core.commands import PlaceOrder, Tick
+from fondaco.core.commands import CancelOrder, PlaceOrder, Tick
 from fondaco.core.exchange.market import MAX_TOUCHED
+from fondaco.core.replies import OrderCancelled
 from fondaco.core.state import Order
 from fondaco.core.vocabulary import OrderType, TimeInForce
 from support.ledger_lines import SECOND_NS, Table
@@ -30,7 +31,10 @@ def test_many_orders_are_taken_back_in_parts_ahead_of_other_commands(table: Tabl
     assert not table.machine.backlog
     table.check(f"alice cancel_all | cancelled {MAX_TOUCHED} and more | alice 1000000+0 8995+1005")
     assert table.machine.backlog
-    table.check("alice cancel #2003 | cancelled 1")  # first a thousand more, and then this one
+    alice = table.accounts["alice"]
+    youngest = table.machine.orders_of(alice)[-1].order_id
+    # First a thousand more, and then this one.
+    assert table.give(CancelOrder(alice, youngest), alice).reply == OrderCancelled(youngest, 1)
     assert ended(table) == MAX_TOUCHED + 1
     table.give(Tick())
     assert ended(table) == 4
