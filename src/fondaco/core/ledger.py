@@ -18,6 +18,8 @@ Invariants:
 from enum import StrEnum
 from typing import Final
 
+import msgspec
+
 from fondaco.core.eventlog import EventLog
 from fondaco.core.messages import Message
 from fondaco.core.refusals import Refusal
@@ -46,40 +48,32 @@ class HoldReason(StrEnum):
     SYSTEM = "system"
 
 
-class Balance:
+class Balance(msgspec.Struct, eq=False, gc=False):
     """How much of one asset one account has. Changed by this module alone."""
 
-    __slots__ = ("account_id", "asset", "available", "held", "is_touched", "may_go_negative")
-
-    def __init__(self, account_id: int, asset: str, *, may_go_negative: bool = False) -> None:
-        self.account_id = account_id
-        self.asset = asset
-        self.available = 0
-        self.held = 0
-        self.may_go_negative = may_go_negative
-        self.is_touched = False
+    account_id: int
+    asset: str
+    may_go_negative: bool = False
+    available: int = 0
+    held: int = 0
+    is_touched: bool = False
+    """Whether it was changed since it was told last."""
 
     @property
     def total(self) -> int:
         """All of it."""
         return self.available + self.held
 
-    def __repr__(self) -> str:
-        return f"Balance({self.account_id}, {self.asset}, available={self.available}, held={self.held})"
 
-
-class Hold:
+class Hold(msgspec.Struct, eq=False, gc=False):
     """A part of a balance that is set aside. Ends when nothing of it is left."""
 
-    __slots__ = ("amount", "balance", "hold_id", "is_touched", "note", "reason")
-
-    def __init__(self, hold_id: int, balance: Balance, amount: int, reason: HoldReason, note: str = "") -> None:
-        self.hold_id = hold_id
-        self.balance = balance
-        self.amount = amount
-        self.reason = reason
-        self.note = note
-        self.is_touched = False
+    hold_id: int
+    balance: Balance
+    amount: int
+    reason: HoldReason
+    note: str = ""
+    is_touched: bool = False
 
 
 class Posting(Message, frozen=True, tag="posting"):

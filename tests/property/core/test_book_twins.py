@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -85,7 +86,7 @@ class Twins(RuleBasedStateMachine):
 
 
 def _but_handle(placed: Placed) -> Placed:
-    return placed._replace(handle=0)
+    return msgspec.structs.replace(placed, handle=0)
 
 
 TestTwins = Twins.TestCase

@@ -7,6 +7,8 @@ that rest never cross. Among orders of one price the one that came first is serv
 from enum import IntEnum
 from typing import Final, NamedTuple
 
+import msgspec
+
 MAX_PRICE_TICKS: Final = 2**31 - 1
 """The highest price that a book can be made for: two billion ticks."""
 MAX_NOTIONAL: Final = 2**62
@@ -69,7 +71,7 @@ class Meeting(IntEnum):
     """Self-trade prevention took these lots off both."""
 
 
-class Fill(NamedTuple):
+class Fill(msgspec.Struct, frozen=True, gc=False):
     """One meeting with a resting order."""
 
     maker_id: int
@@ -80,7 +82,7 @@ class Fill(NamedTuple):
     meeting: Meeting
 
 
-class Placed(NamedTuple):
+class Placed(msgspec.Struct, frozen=True, gc=False):
     """The answer to an order."""
 
     outcome: Outcome

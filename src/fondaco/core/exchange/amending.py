@@ -82,6 +82,8 @@ def _replace(house: House, market: Market, order: Order, lots: int, open_lots: i
     market.book.cancel(market.handles.pop(order.order_id))
     if more > 0:
         house.ledger.raise_hold(hold, more)
+    elif more < 0:
+        house.ledger.lower_hold(hold, -more)
     order.lots, order.open_lots, order.price_ticks = lots, open_lots, ticks
     order.priority_seq = house.new_id()
     prices = settle(house, market, order, placed, ticks)

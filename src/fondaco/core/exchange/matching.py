@@ -195,7 +195,8 @@ def _taker_after(house: House, market: Market, order: Order, placed: Placed, lim
     if placed.outcome is _RESTED:
         if not order.filled_lots:
             order.state = _OPEN
-        lower_hold_to_need(house, market, order, limit_ticks)
+        if placed.fills:
+            lower_hold_to_need(house, market, order, limit_ticks)
         order.updated_ns = house.now_ns
         house.log.emit_row(order)
     elif placed.outcome is Outcome.EXPIRED:
