@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql
 
 from fondaco.app.cli import app
 from fondaco.app.schema import MAPPERS, METADATA
+from fondaco.core.refusals import SENTENCES, Refusal
 from fondaco.infra.settings import Settings
 
 POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call] # SQLAlchemy leaves it untyped
@@ -55,8 +56,14 @@ def tables() -> str:
     ).strip()
 
 
+def refusals() -> str:
+    """Every refusal of the engine, in the order in which they are asked."""
+    rows = [f"| `{refusal.value}` | {SENTENCES[refusal]} |" for refusal in Refusal]
+    return "\n".join(["| code | what it means |", "|---|---|", *rows])
+
+
 PAGES: Mapping[str, Callable[[], str]] = MappingProxyType(
-    {"settings.md": settings, "cli.md": command_line, "tables.md": tables}
+    {"settings.md": settings, "cli.md": command_line, "tables.md": tables, "refusals.md": refusals}
 )
 
 
