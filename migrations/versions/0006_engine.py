@@ -296,6 +296,7 @@ def create_ledger() -> None:
         number("balance_after"),
         code("reason"),
         number("reference"),
+        code("symbol", nullable=True),
         sa.PrimaryKeyConstraint("id", "created_at", name="ledger_entries_pkey"),
         check("ledger_entries", "amount", "amount > 0"),
         one_of("ledger_entries", "reason", "deposit withdrawal trade fee transfer adjustment demo_grant"),

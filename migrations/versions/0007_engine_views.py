@@ -40,7 +40,8 @@ VIEWS = {
     """,
     "v_ledger_entries": """
         SELECT e.id, e.account_id, e.asset, e.type, as_decimal(e.amount, a.scale) AS amount,
-            as_decimal(e.balance_after, a.scale) AS balance_after, e.reason, e.reference AS reference_id, e.created_at
+            as_decimal(e.balance_after, a.scale) AS balance_after, e.reason, e.reference AS reference_id, e.symbol,
+            e.created_at
         FROM ledger_entries e JOIN assets a ON a.code = e.asset
     """,
     "v_orders": """

@@ -223,7 +223,9 @@ class BalanceHoldRow(Base):
 class LedgerEntryRow(Base):
     """Each posting twice, as the debit of one balance and the credit of another; never changed (BHC-43, 44).
 
-    ``id`` is twice the posting's number, and one more for the credit. ``balance_after`` is the total, held and free.
+    ``reference`` is the trade of ``symbol`` for trades and fees, the hold for a withdrawal, the account for a grant,
+    and the command's number for everything else. ``id`` is twice the posting's number, and one more for the credit.
+    ``balance_after`` is the total, held and free.
     """
 
     __tablename__ = "ledger_entries"
@@ -244,6 +246,7 @@ class LedgerEntryRow(Base):
     balance_after: Mapped[int] = _number()
     reason: Mapped[PostingCode] = mapped_column(WordOf(PostingCode))
     reference: Mapped[int] = _number()
+    symbol: Mapped[str | None] = mapped_column(SymbolCode())
 
 
 class OrderRow(Base):
