@@ -53,7 +53,7 @@ TICK, LOT = 10_000, 100_000
 """0.01 USDT, 0.001 BTC."""
 
 
-def terms(base: Asset, world: World = World.TRADING, **others: int) -> Terms:
+def terms(base: Asset, world: World = World.TRADING, *, maker_ppm: int = 1_000, taker_ppm: int = 2_000) -> Terms:
     """Terms on which a test's market trades against USDT."""
     return Terms(
         world=world,
@@ -62,10 +62,9 @@ def terms(base: Asset, world: World = World.TRADING, **others: int) -> Terms:
         lot=LOT,
         max_price_ticks=10_000_000,
         max_order_lots=1_000_000,
-        maker_ppm=others.pop("maker_ppm", 1_000),
-        taker_ppm=others.pop("taker_ppm", 2_000),
+        maker_ppm=maker_ppm,
+        taker_ppm=taker_ppm,
         band_ppm=1_000_000,
-        **others,
     )
 
 
@@ -130,8 +129,10 @@ class Crowd:
         self.random = Random(seed)
         self.exchange = Exchange()
         self.exchange.list_markets(BTC, ETH)
-        money = {"USDT": 1_000_000 * 10**6, "BTC": 1_000 * UNIT, "ETH": 1_000 * UNIT}
-        self.accounts = [self.exchange.open_account(f"user{number}", **money) for number in range(accounts)]
+        self.accounts = [
+            self.exchange.open_account(f"user{number}", USDT=10**12, BTC=1_000 * UNIT, ETH=1_000 * UNIT)
+            for number in range(accounts)
+        ]
         self.exchange.do(AdmitUser("player"))
         self.exchange.do(OpenAccount("player", World.DEMO, "USDT", grant=1_000 * 10**6))
         self.holds: list[int] = []
