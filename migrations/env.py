@@ -1,5 +1,6 @@
 """Alembic's environment: one transaction on the connection that `fondaco.app.migrations` hands over."""
 
+import re
 from typing import Literal
 
 from alembic import context
@@ -8,11 +9,15 @@ from sqlalchemy import Connection
 from fondaco.app.schema import METADATA
 from fondaco.infra.columns import CheckedText
 
+PARTITION = re.compile(r"ticks_\d{8}|(balance_holds|ledger_entries|orders|trades)_\d{6}")
+
 
 def include_name(name: str | None, kind: str, parents: object) -> bool:
     """Leave out what Alembic must not compare: partitions come and go, procrastinate's tables are its own."""
     del parents
-    return not (kind == "table" and name is not None and (name.startswith(("ticks_", "procrastinate_"))))
+    return not (
+        kind == "table" and name is not None and (PARTITION.fullmatch(name) or name.startswith("procrastinate_"))
+    )
 
 
 def render_item(kind: str, item: object, _context: object) -> str | Literal[False]:

@@ -16,8 +16,17 @@ from support import tree
 MAP: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load(tree.source(tree.ROOT / "docs" / "schema_map.yaml"))
 SPECIFICATION = CHECKOUT.parent / "shared" / "spec"
 TAKEN_UP = {
-    "exness_pipeline": {"trades", "trades_1m", "trades_2m", "trades_5m", "trades_10m", "trades_1d"},
-    "bhc_markets": {"prices", "candles"},
+    "exness_db": {"users", "orders"},
+    "exness_pipeline": {
+        *("trades", "trades_1m", "trades_2m", "trades_5m", "trades_10m", "trades_1d"),
+        *("users", "balances", "orders"),
+    },
+    "bhc_markets": {
+        *("prices", "candles", "users", "accounts", "orders", "trades", "positions"),
+        *("balances", "balance_holds", "ledger_entries", "risk_limits", "circuit_breakers", "risk_alerts"),
+    },
+    "blockbotx": {"users", "exchanges", "trading_pairs", "trades", "orders", "positions"},
+    "nexgent": {"users"},
 }
 """What must stand in the map by now; each issue adds its own."""
 

@@ -18,6 +18,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fondaco.app.migrations import known_revisions
+from fondaco.engine.projection.audit import CHECKS, Check, faults
 from fondaco.infra.answering import answering_url
 from fondaco.infra.bus import open_bus
 from fondaco.infra.bus.port import BusUnavailableError
@@ -48,6 +49,8 @@ QUIET = timedelta(minutes=5)
 RECENT = timedelta(days=1)
 BUS_WAIT_S = 3.0
 """A bus that has not answered by then does not."""
+AUDIT_MS = 60_000
+"""Longest question to the engine's tables."""
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -192,6 +195,8 @@ async def check_database(settings: Settings, clock_us: Callable[[], int]) -> lis
         try:
             async with database.transaction() as connection:
                 findings = await _look_into(connection, clock_us)
+            if all(each.part != "schema" or each.level is Level.OK for each in findings):
+                findings += [await _audit(database, check) for check in CHECKS]
         finally:
             await database.dispose()
     except (DatabaseUnavailableError, DatabaseMisconfiguredError, UserError) as error:
@@ -217,6 +222,17 @@ async def _look_into(connection: AsyncConnection, clock_us: Callable[[], int]) -
         count("outbox", await count_dead(connection), "messages given up: the table outbox has their last errors"),
         count("jobs", await count_failed(connection), "jobs failed for good: the log of the jobs process says why"),
     ]
+
+
+async def _audit(database: Database, check: Check) -> Finding:
+    """Ask one question to the engine's tables. They may be large: one that takes too long is no fault of theirs."""
+    try:
+        async with database.driver_transaction() as connection:
+            await connection.execute(f"SET LOCAL statement_timeout = {AUDIT_MS}".encode())
+            found = await faults(connection, check)
+    except DatabaseUnavailableError as error:
+        return warn(check.part, f"not looked at: {error}")
+    return fail(check.part, found) if found else ok(check.part, check.well)
 
 
 def check_server(version: str, number: int) -> Finding:

@@ -5,6 +5,41 @@ fails when one is missing here.
 """
 
 from fondaco.core.candles import Timeframe
+from fondaco.core.ledger import HoldReason, PostingCode
+from fondaco.core.vocabulary import (
+    AccountKind,
+    AccountStatus,
+    CloseReason,
+    LimitName,
+    LimitScope,
+    OrderState,
+    OrderType,
+    SelfTradeScope,
+    Severity,
+    TimeInForce,
+    World,
+)
+from fondaco.domains.identity.tables import UserRole, UserRow, UserState
+from fondaco.engine.projection.tables import (
+    AccountRow,
+    AssetRow,
+    BalanceHoldRow,
+    BalanceRow,
+    CircuitBreakerRow,
+    Direction,
+    EntryType,
+    ExchangeRow,
+    LedgerEntryRow,
+    OrderRow,
+    OrderSide,
+    PositionRow,
+    RiskAlertRow,
+    RiskLimitRow,
+    SelfTradePolicy,
+    TradeRow,
+    TradingPairRow,
+)
+from fondaco.engine.tables import JournalRow, LeaseRow, SnapshotPartRow, SnapshotRow, WatermarkRow
 from fondaco.infra.outbox import OutboxRow, OutboxState
 from fondaco.market.messages import Source
 from fondaco.market.tables import (
@@ -35,6 +70,50 @@ __all__ = [  # noqa: RUF022 - by subject, not by letter
     "TickPurgeRow",
     "TickRow",
     "Timeframe",
+    # users and accounts
+    "AccountKind",
+    "AccountRow",
+    "AccountStatus",
+    "UserRole",
+    "UserRow",
+    "UserState",
+    "World",
+    # ledger
+    "BalanceHoldRow",
+    "BalanceRow",
+    "EntryType",
+    "HoldReason",
+    "LedgerEntryRow",
+    "PostingCode",
+    # listings
+    "AssetRow",
+    "ExchangeRow",
+    "SelfTradeScope",
+    "TradingPairRow",
+    # trading
+    "CloseReason",
+    "Direction",
+    "OrderRow",
+    "OrderSide",
+    "OrderState",
+    "OrderType",
+    "PositionRow",
+    "SelfTradePolicy",
+    "TimeInForce",
+    "TradeRow",
+    # risk
+    "CircuitBreakerRow",
+    "LimitName",
+    "LimitScope",
+    "RiskAlertRow",
+    "RiskLimitRow",
+    "Severity",
+    # engine
+    "JournalRow",
+    "LeaseRow",
+    "SnapshotPartRow",
+    "SnapshotRow",
+    "WatermarkRow",
     # core
     "OutboxRow",
     "OutboxState",

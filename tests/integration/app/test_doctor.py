@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from fondaco.engine.projection.audit import CHECKS
 from support.houses import command, running_house
 from support.places import open_folder
 from support.processes import is_running
@@ -33,6 +34,7 @@ PARTS = {
     "durability",
     "clocks",
     "schema",
+    *(check.part for check in CHECKS),
 }
 
 

@@ -1,0 +1,114 @@
+"""Folds a run of batches into what is to be written: each row once, as it stands at the end of the run.
+
+Postings, trades and alerts are facts and all appear. Whatever is folded is the same however the run is cut into
+batches and the batches into runs: a row's last state comes with its last event, and the moment it first appeared is
+kept by whoever has the row already.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import msgspec
+
+from fondaco.core.events import AssetListed, Began, Event, InstrumentClosed, InstrumentListed, RiskAlert, Trade
+from fondaco.core.ledger import BalanceChanged, HoldChanged, Posting
+from fondaco.core.state import Account, Breaker, Limit, Order, Position
+from fondaco.core.vocabulary import LimitName, LimitScope, World
+
+EventT = TypeVar("EventT")
+
+decode_events = msgspec.msgpack.Decoder(list[Event]).decode
+
+
+class ProjectedBatch(NamedTuple):
+    """A batch of the journal as it came out of a machine: its events, as `fondaco.core.eventlog.EventLog` took them."""
+
+    batch_no: int
+    last_seq: int
+    chain_hash: bytes
+    events: bytes
+
+
+class Told(NamedTuple, Generic[EventT]):
+    """The last that was said of something: when it was first said in this run, what, and when last."""
+
+    first_ns: int
+    event: EventT
+    ns: int
+    seq: int
+
+
+class Fold:
+    """What a run of batches comes to.
+
+    Args:
+        after_seq: the last command of which the tables know.
+    """
+
+    def __init__(self, after_seq: int) -> None:
+        self.after_seq = after_seq
+        self.seq = after_seq
+        self.begin_ns = 0
+        """The moment of the run's first command."""
+        self.now_ns = 0
+        self.assets: list[Told[AssetListed]] = []
+        self.listed: list[Told[InstrumentListed]] = []
+        self.closed: list[Told[InstrumentClosed]] = []
+        self.accounts: dict[int, Told[Account]] = {}
+        self.balances: dict[tuple[int, str], Told[BalanceChanged]] = {}
+        self.holds: dict[int, Told[HoldChanged]] = {}
+        self.postings: list[Told[Posting]] = []
+        self.orders: dict[int, Told[Order]] = {}
+        self.trades: list[Told[Trade]] = []
+        self.positions: dict[int, Told[Position]] = {}
+        self.limits: dict[tuple[World, LimitScope, str, LimitName, str], Told[Limit]] = {}
+        self.breakers: dict[int, Told[Breaker]] = {}
+        self.alerts: list[Told[RiskAlert]] = []
+        self._takers: dict[type, Callable[[Any], None]] = {
+            Began: self._began,
+            AssetListed: lambda event: self.assets.append(self._told(event)),
+            InstrumentListed: lambda event: self.listed.append(self._told(event)),
+            InstrumentClosed: lambda event: self.closed.append(self._told(event)),
+            Account: lambda event: self._keep(self.accounts, event.account_id, event),
+            BalanceChanged: self._balance,
+            HoldChanged: lambda event: self._keep(self.holds, event.hold_id, event),
+            Posting: lambda event: self.postings.append(self._told(event)),
+            Order: lambda event: self._keep(self.orders, event.order_id, event),
+            Trade: lambda event: self.trades.append(self._told(event)),
+            Position: lambda event: self._keep(self.positions, event.position_id, event),
+            Limit: self._limit,
+            Breaker: lambda event: self._keep(self.breakers, event.breaker_id, event),
+            RiskAlert: lambda event: self.alerts.append(self._told(event)),
+        }
+
+    def take(self, batches: Iterable[ProjectedBatch]) -> None:
+        """Fold batches in, in their order. What has no table (users, rules, replies) is passed over."""
+        takers = self._takers
+        for batch in batches:
+            for event in decode_events(batch.events):
+                taker = takers.get(type(event))
+                if taker is not None:
+                    taker(event)
+
+    def is_new(self, order: Order) -> bool:
+        """Whether the tables have never heard of an order."""
+        return order.accepted_seq > self.after_seq
+
+    def _began(self, event: Began) -> None:
+        if self.seq == self.after_seq:
+            self.begin_ns = event.now_ns
+        self.seq, self.now_ns = event.seq, event.now_ns
+
+    def _told(self, event: EventT) -> Told[EventT]:
+        return Told(self.now_ns, event, self.now_ns, self.seq)
+
+    def _keep(self, kept: dict[Any, Told[Any]], key: object, event: object) -> None:
+        found = kept.get(key)
+        first_ns = self.now_ns if found is None else found.first_ns
+        kept[key] = Told(first_ns, event, self.now_ns, self.seq)
+
+    def _balance(self, event: BalanceChanged) -> None:
+        self._keep(self.balances, (event.account_id, event.asset), event)
+
+    def _limit(self, event: Limit) -> None:
+        self._keep(self.limits, (event.world, event.scope, event.subject, event.name, event.about), event)
