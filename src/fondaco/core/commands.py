@@ -12,6 +12,7 @@ from typing import TypeAlias
 import msgspec
 
 from fondaco.core.book.vocabulary import SelfTrade, Side
+from fondaco.core.messages import Message
 from fondaco.core.terms import Terms
 from fondaco.core.vocabulary import (
     AccountKind,
@@ -28,20 +29,20 @@ HOUSE = 0
 """The account under which the house itself submits commands."""
 
 
-class AdmitUser(msgspec.Struct, frozen=True, array_like=True, tag="admit_user", gc=False):
+class AdmitUser(Message, frozen=True, tag="admit_user"):
     """Let a user in. ``user_id`` is the id of the row in ``users``."""
 
     user_id: str
 
 
-class SetUserStatus(msgspec.Struct, frozen=True, array_like=True, tag="set_user_status", gc=False):
+class SetUserStatus(Message, frozen=True, tag="set_user_status"):
     """Suspend a user, or let it act again."""
 
     user_id: str
     status: UserStatus
 
 
-class OpenAccount(msgspec.Struct, frozen=True, array_like=True, tag="open_account", gc=False):
+class OpenAccount(Message, frozen=True, tag="open_account"):
     """Open an account of a user; a demo one may begin with ``grant`` atoms of play money in its currency."""
 
     user_id: str
@@ -51,41 +52,41 @@ class OpenAccount(msgspec.Struct, frozen=True, array_like=True, tag="open_accoun
     grant: int = 0
 
 
-class SetAccountStatus(msgspec.Struct, frozen=True, array_like=True, tag="set_account_status", gc=False):
+class SetAccountStatus(Message, frozen=True, tag="set_account_status"):
     """Freeze an account, let it act again, or close it for good."""
 
     account_id: int
     status: AccountStatus
 
 
-class ResetDemo(msgspec.Struct, frozen=True, array_like=True, tag="reset_demo", gc=False):
+class ResetDemo(Message, frozen=True, tag="reset_demo"):
     """Close a demo account with all that it has and open a fresh one in its place."""
 
     account_id: int
     grant: int
 
 
-class ListAsset(msgspec.Struct, frozen=True, array_like=True, tag="list_asset", gc=False):
+class ListAsset(Message, frozen=True, tag="list_asset"):
     """Make an asset known, with the decimal places of one atom."""
 
     code: str
     scale: int
 
 
-class ListInstrument(msgspec.Struct, frozen=True, array_like=True, tag="list_instrument", gc=False):
+class ListInstrument(Message, frozen=True, tag="list_instrument"):
     """Open a market."""
 
     terms: Terms
 
 
-class CloseInstrument(msgspec.Struct, frozen=True, array_like=True, tag="close_instrument", gc=False):
+class CloseInstrument(Message, frozen=True, tag="close_instrument"):
     """End a market: no new orders, and all that stand are cancelled."""
 
     world: World
     symbol: str
 
 
-class Deposit(msgspec.Struct, frozen=True, array_like=True, tag="deposit", gc=False):
+class Deposit(Message, frozen=True, tag="deposit"):
     """Money came in from outside. The house alone says so."""
 
     account_id: int
@@ -94,7 +95,7 @@ class Deposit(msgspec.Struct, frozen=True, array_like=True, tag="deposit", gc=Fa
     note: str = ""
 
 
-class RequestWithdrawal(msgspec.Struct, frozen=True, array_like=True, tag="request_withdrawal", gc=False):
+class RequestWithdrawal(Message, frozen=True, tag="request_withdrawal"):
     """Set money aside that shall go out."""
 
     account_id: int
@@ -102,13 +103,13 @@ class RequestWithdrawal(msgspec.Struct, frozen=True, array_like=True, tag="reque
     amount: int
 
 
-class SettleWithdrawal(msgspec.Struct, frozen=True, array_like=True, tag="settle_withdrawal", gc=False):
+class SettleWithdrawal(Message, frozen=True, tag="settle_withdrawal"):
     """The money that a withdrawal set aside has gone out."""
 
     hold_id: int
 
 
-class PlaceHold(msgspec.Struct, frozen=True, array_like=True, tag="place_hold", gc=False):
+class PlaceHold(Message, frozen=True, tag="place_hold"):
     """Set money aside for a reason of the house's."""
 
     account_id: int
@@ -117,13 +118,13 @@ class PlaceHold(msgspec.Struct, frozen=True, array_like=True, tag="place_hold", 
     note: str
 
 
-class ReleaseHold(msgspec.Struct, frozen=True, array_like=True, tag="release_hold", gc=False):
+class ReleaseHold(Message, frozen=True, tag="release_hold"):
     """Give back what a withdrawal or the house set aside."""
 
     hold_id: int
 
 
-class Transfer(msgspec.Struct, frozen=True, array_like=True, tag="transfer", gc=False):
+class Transfer(Message, frozen=True, tag="transfer"):
     """Move money between two accounts of one user, in one world."""
 
     from_account_id: int
@@ -132,7 +133,7 @@ class Transfer(msgspec.Struct, frozen=True, array_like=True, tag="transfer", gc=
     amount: int
 
 
-class PlaceOrder(msgspec.Struct, frozen=True, array_like=True, tag="place_order", gc=False):
+class PlaceOrder(Message, frozen=True, tag="place_order"):
     """Buy or sell. The account says in which world."""
 
     account_id: int
@@ -151,21 +152,21 @@ class PlaceOrder(msgspec.Struct, frozen=True, array_like=True, tag="place_order"
     expires_ns: int = 0
 
 
-class CancelOrder(msgspec.Struct, frozen=True, array_like=True, tag="cancel_order", gc=False):
+class CancelOrder(Message, frozen=True, tag="cancel_order"):
     """Take an order back."""
 
     account_id: int
     order_id: int
 
 
-class CancelAll(msgspec.Struct, frozen=True, array_like=True, tag="cancel_all", gc=False):
+class CancelAll(Message, frozen=True, tag="cancel_all"):
     """Take back every order of an account, or those of one symbol."""
 
     account_id: int
     symbol: str = ""
 
 
-class AmendOrder(msgspec.Struct, frozen=True, array_like=True, tag="amend_order", gc=False):
+class AmendOrder(Message, frozen=True, tag="amend_order"):
     """Change price or whole quantity of a resting order. Only lowering the quantity keeps its place in the queue."""
 
     account_id: int
@@ -174,7 +175,7 @@ class AmendOrder(msgspec.Struct, frozen=True, array_like=True, tag="amend_order"
     price: int = 0
 
 
-class SetLimit(msgspec.Struct, frozen=True, array_like=True, tag="set_limit", gc=False):
+class SetLimit(Message, frozen=True, tag="set_limit"):
     """Cap something, or lift the cap when ``value`` is None.
 
     ``subject`` is the account's or user's id or the symbol, empty for the platform. ``about`` is the quote asset of a
@@ -189,7 +190,7 @@ class SetLimit(msgspec.Struct, frozen=True, array_like=True, tag="set_limit", gc
     value: int | None
 
 
-class TripBreaker(msgspec.Struct, frozen=True, array_like=True, tag="trip_breaker", gc=False):
+class TripBreaker(Message, frozen=True, tag="trip_breaker"):
     """Halt new orders of a symbol, or of all of a world when ``symbol`` is empty, until lifted or ``until_ns``."""
 
     world: World
@@ -199,20 +200,20 @@ class TripBreaker(msgspec.Struct, frozen=True, array_like=True, tag="trip_breake
     until_ns: int = 0
 
 
-class LiftBreaker(msgspec.Struct, frozen=True, array_like=True, tag="lift_breaker", gc=False):
+class LiftBreaker(Message, frozen=True, tag="lift_breaker"):
     """Let new orders in again."""
 
     world: World
     symbol: str
 
 
-class SetRules(msgspec.Struct, frozen=True, array_like=True, tag="set_rules", gc=False):
+class SetRules(Message, frozen=True, tag="set_rules"):
     """From here on the rules of this version hold."""
 
     version: int
 
 
-class Tick(msgspec.Struct, frozen=True, array_like=True, tag="tick", gc=False):
+class Tick(Message, frozen=True, tag="tick"):
     """Nothing but time has passed: do what has fallen due."""
 
 

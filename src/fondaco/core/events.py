@@ -7,44 +7,43 @@ what was said. `EventLog` collects them, and with them what the projection has t
 
 from typing import TypeAlias
 
-import msgspec
-
 from fondaco.core.book.vocabulary import Side
 from fondaco.core.ledger import BalanceChanged, HoldChanged, Posting
+from fondaco.core.messages import Message
 from fondaco.core.replies import Reply
 from fondaco.core.state import Account, Breaker, Limit, Order, Position, User
 from fondaco.core.terms import Terms
 from fondaco.core.vocabulary import Severity, World
 
 
-class Began(msgspec.Struct, frozen=True, array_like=True, tag="began", gc=False):
+class Began(Message, frozen=True, tag="began"):
     """What follows is what the command of this number did at this moment."""
 
     seq: int
     now_ns: int
 
 
-class AssetListed(msgspec.Struct, frozen=True, array_like=True, tag="asset_listed", gc=False):
+class AssetListed(Message, frozen=True, tag="asset_listed"):
     """An asset is known."""
 
     code: str
     scale: int
 
 
-class InstrumentListed(msgspec.Struct, frozen=True, array_like=True, tag="instrument_listed"):
+class InstrumentListed(Message, frozen=True, tag="instrument_listed"):
     """A market is open."""
 
     terms: Terms
 
 
-class InstrumentClosed(msgspec.Struct, frozen=True, array_like=True, tag="instrument_closed", gc=False):
+class InstrumentClosed(Message, frozen=True, tag="instrument_closed"):
     """A market takes no more orders."""
 
     world: World
     symbol: str
 
 
-class Trade(msgspec.Struct, frozen=True, array_like=True, tag="trade", gc=False):
+class Trade(Message, frozen=True, tag="trade"):
     """Two orders have met (BHC-35). Trade ids are contiguous per world and symbol."""
 
     trade_id: int
@@ -62,7 +61,7 @@ class Trade(msgspec.Struct, frozen=True, array_like=True, tag="trade", gc=False)
     taker: Side
 
 
-class RiskAlert(msgspec.Struct, frozen=True, array_like=True, tag="risk_alert", gc=False):
+class RiskAlert(Message, frozen=True, tag="risk_alert"):
     """Something that staff should see (BHC-61, 64)."""
 
     alert_id: int
@@ -72,7 +71,7 @@ class RiskAlert(msgspec.Struct, frozen=True, array_like=True, tag="risk_alert", 
     entity: str
 
 
-class RulesSet(msgspec.Struct, frozen=True, array_like=True, tag="rules", gc=False):
+class RulesSet(Message, frozen=True, tag="rules"):
     """From here on the rules of this version hold."""
 
     version: int

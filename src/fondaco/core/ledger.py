@@ -18,9 +18,8 @@ Invariants:
 from enum import StrEnum
 from typing import Final
 
-import msgspec
-
 from fondaco.core.eventlog import EventLog
+from fondaco.core.messages import Message
 from fondaco.core.refusals import Refusal
 
 MAX_TOTAL: Final = 2**62
@@ -83,10 +82,11 @@ class Hold:
         self.is_touched = False
 
 
-class Posting(msgspec.Struct, frozen=True, array_like=True, tag="posting", gc=False):
+class Posting(Message, frozen=True, tag="posting"):
     """One movement, with the totals that result (BHC-43). Amounts are atoms of the asset.
 
-    ``reference`` is the trade, order, hold or command that it belongs to, as the code says.
+    ``reference`` is what it belongs to, as the code says: the trade of ``symbol`` for trades and fees, the hold for a
+    withdrawal, the account for a grant, the number of the command for everything else.
     """
 
     posting_id: int
@@ -98,9 +98,10 @@ class Posting(msgspec.Struct, frozen=True, array_like=True, tag="posting", gc=Fa
     reference: int
     debit_after: int
     credit_after: int
+    symbol: str = ""
 
 
-class BalanceChanged(msgspec.Struct, frozen=True, array_like=True, tag="balance", gc=False):
+class BalanceChanged(Message, frozen=True, tag="balance"):
     """What an account has of an asset after a command (BHC-40)."""
 
     account_id: int
@@ -109,7 +110,7 @@ class BalanceChanged(msgspec.Struct, frozen=True, array_like=True, tag="balance"
     held: int
 
 
-class HoldChanged(msgspec.Struct, frozen=True, array_like=True, tag="hold", gc=False):
+class HoldChanged(Message, frozen=True, tag="hold"):
     """What a hold is after a command; 0 when it has ended. An order's hold has the order's id (BHC-41)."""
 
     hold_id: int
@@ -158,7 +159,9 @@ class Ledger:
         """Every balance, by account and asset."""
         return [self._balances[key] for key in sorted(self._balances)]
 
-    def post(self, debit: Balance, credit: Balance, amount: int, code: PostingCode, reference: int) -> None:
+    def post(
+        self, debit: Balance, credit: Balance, amount: int, code: PostingCode, reference: int, symbol: str = ""
+    ) -> None:
         """Move what is free of one balance to another; `posting_refusal` must have said that it may."""
         assert amount > 0
         assert debit is not credit
@@ -166,7 +169,7 @@ class Ledger:
         assert debit.available >= amount or debit.may_go_negative
         debit.available -= amount
         credit.available += amount
-        self._posted(debit, credit, amount, code, reference)
+        self._posted(debit, credit, amount, code, reference, symbol)
 
     def place_hold(self, hold_id: int, balance: Balance, amount: int, reason: HoldReason, note: str = "") -> Hold:
         """Set a part aside; `hold_refusal` must have said that it may."""
@@ -201,13 +204,15 @@ class Ledger:
         self.lower_hold(hold, amount)
         return amount
 
-    def pay_from_hold(self, hold: Hold, credit: Balance, amount: int, code: PostingCode, reference: int) -> None:
+    def pay_from_hold(
+        self, hold: Hold, credit: Balance, amount: int, code: PostingCode, reference: int, symbol: str = ""
+    ) -> None:
         """Move a part of what is held to another balance."""
         assert 0 < amount <= hold.amount
         assert credit is not hold.balance
         credit.available += amount
         self._shrink(hold, amount)
-        self._posted(hold.balance, credit, amount, code, reference)
+        self._posted(hold.balance, credit, amount, code, reference, symbol)
 
     def tell(self) -> None:
         """Say what has become of every balance and hold that was changed since the last time."""
@@ -223,6 +228,15 @@ class Ledger:
             )
         self._touched_holds.clear()
 
+    def forget_touched(self) -> None:
+        """What was changed so far need not be said: it is no news."""
+        for balance in self._touched:
+            balance.is_touched = False
+        for hold in self._touched_holds:
+            hold.is_touched = False
+        self._touched.clear()
+        self._touched_holds.clear()
+
     def _shrink(self, hold: Hold, amount: int) -> None:
         hold.amount -= amount
         hold.balance.held -= amount
@@ -231,7 +245,9 @@ class Ledger:
         self._touch(hold.balance)
         self._touch_hold(hold)
 
-    def _posted(self, debit: Balance, credit: Balance, amount: int, code: PostingCode, reference: int) -> None:
+    def _posted(
+        self, debit: Balance, credit: Balance, amount: int, code: PostingCode, reference: int, symbol: str
+    ) -> None:
         self.posting_id += 1
         self._touch(debit)
         self._touch(credit)
@@ -246,6 +262,7 @@ class Ledger:
                 reference,
                 debit.available + debit.held,
                 credit.available + credit.held,
+                symbol,
             )
         )
 

@@ -18,6 +18,7 @@ class Refusal(StrEnum):
     BAD_COMMAND_ID = "bad_command_id"
     BAD_TEXT = "bad_text"
     OUT_OF_RANGE = "out_of_range"
+    HOUSE_ONLY = "house_only"
 
     # Who and for whom.
     UNKNOWN_USER = "unknown_user"
@@ -70,6 +71,7 @@ class Refusal(StrEnum):
     TIME_IN_FORCE_NOT_ALLOWED = "time_in_force_not_allowed"
     POST_ONLY_NOT_ALLOWED = "post_only_not_allowed"
     SELL_ONLY = "sell_only"
+    SELF_TRADE_NOT_PREVENTED = "self_trade_not_prevented"
     EXPIRY_NEEDED = "expiry_needed"
     EXPIRY_NOT_ALLOWED = "expiry_not_allowed"
     EXPIRY_PASSED = "expiry_passed"
@@ -113,10 +115,11 @@ class Refusal(StrEnum):
 SENTENCES: dict[Refusal, str] = {
     Refusal.COMMAND_ID_REUSED: "This command id was used before, with other fields. Give each command its own id.",
     Refusal.EXPIRED_IN_QUEUE: "The command came to its turn after the moment until which it was valid.",
-    Refusal.LIFETIME_TOO_LONG: "A command may be valid for an hour at most. Say an earlier moment.",
+    Refusal.LIFETIME_TOO_LONG: "A command may be valid for a minute at most. Say an earlier moment.",
     Refusal.BAD_COMMAND_ID: "A command id has 1 to 64 printable characters.",
     Refusal.BAD_TEXT: "A name, a note or a reason is empty, too long or has characters that are not printable.",
     Refusal.OUT_OF_RANGE: "An amount lies beyond what the house can count.",
+    Refusal.HOUSE_ONLY: "Only the house itself may do this.",
     Refusal.UNKNOWN_USER: "There is no such user.",
     Refusal.USER_EXISTS: "This user is there already.",
     Refusal.UNKNOWN_ACCOUNT: "There is no such account.",
@@ -161,6 +164,7 @@ SENTENCES: dict[Refusal, str] = {
     Refusal.TIME_IN_FORCE_NOT_ALLOWED: "This type of order does not know this time in force.",
     Refusal.POST_ONLY_NOT_ALLOWED: "Only a limit order that may rest can be post-only.",
     Refusal.SELL_ONLY: "This type of order can only sell what the account has.",
+    Refusal.SELF_TRADE_NOT_PREVENTED: "Say what shall happen when the order meets one of the same owner.",
     Refusal.EXPIRY_NEEDED: "A GTD order needs the moment at which it expires.",
     Refusal.EXPIRY_NOT_ALLOWED: "Only a GTD order has a moment at which it expires.",
     Refusal.EXPIRY_PASSED: "The moment at which the order expires is past.",

@@ -4,33 +4,34 @@ from typing import TypeAlias
 
 import msgspec
 
+from fondaco.core.messages import Message
 from fondaco.core.refusals import Refusal
 from fondaco.core.vocabulary import OrderState
 
 
-class Done(msgspec.Struct, frozen=True, array_like=True, tag="done", gc=False):
+class Done(Message, frozen=True, tag="done"):
     """It was done, and there is nothing to add."""
 
 
-class Refused(msgspec.Struct, frozen=True, array_like=True, tag="refused", gc=False):
+class Refused(Message, frozen=True, tag="refused"):
     """It was not done, and nothing has changed."""
 
     code: Refusal
 
 
-class AccountOpened(msgspec.Struct, frozen=True, array_like=True, tag="account_opened", gc=False):
+class AccountOpened(Message, frozen=True, tag="account_opened"):
     """The account that was opened."""
 
     account_id: int
 
 
-class HoldPlaced(msgspec.Struct, frozen=True, array_like=True, tag="hold_placed", gc=False):
+class HoldPlaced(Message, frozen=True, tag="hold_placed"):
     """The hold under which money was set aside."""
 
     hold_id: int
 
 
-class OrderPlaced(msgspec.Struct, frozen=True, array_like=True, tag="order_placed", gc=False):
+class OrderPlaced(Message, frozen=True, tag="order_placed"):
     """An order that was accepted, as it stood when the command was done. Amounts are atoms."""
 
     order_id: int
@@ -40,21 +41,21 @@ class OrderPlaced(msgspec.Struct, frozen=True, array_like=True, tag="order_place
     fee: int
 
 
-class OrderCancelled(msgspec.Struct, frozen=True, array_like=True, tag="order_cancelled", gc=False):
+class OrderCancelled(Message, frozen=True, tag="order_cancelled"):
     """An order that was taken back, and the base atoms that were still open."""
 
     order_id: int
     left: int
 
 
-class OrdersCancelled(msgspec.Struct, frozen=True, array_like=True, tag="orders_cancelled", gc=False):
+class OrdersCancelled(Message, frozen=True, tag="orders_cancelled"):
     """How many orders were taken back at once, and whether more follow right after."""
 
     count: int
     goes_on: bool
 
 
-class OrderAmended(msgspec.Struct, frozen=True, array_like=True, tag="order_amended", gc=False):
+class OrderAmended(Message, frozen=True, tag="order_amended"):
     """An order that was changed, as it stood when the command was done."""
 
     order_id: int

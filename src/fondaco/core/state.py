@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from fondaco.core.book.vocabulary import SelfTrade, Side
+from fondaco.core.messages import Message, Row
 from fondaco.core.vocabulary import (
     AccountKind,
     AccountStatus,
@@ -49,7 +50,7 @@ NEXT_STATES: Final = {
 ENDED: Final = frozenset(state for state, following in NEXT_STATES.items() if not following)
 
 
-class User(msgspec.Struct, array_like=True, tag="user"):
+class User(Row, tag="user"):
     """Who may own accounts. ``number`` stands for the user in books, where only numbers fit."""
 
     user_id: str
@@ -57,7 +58,7 @@ class User(msgspec.Struct, array_like=True, tag="user"):
     status: UserStatus
 
 
-class Account(msgspec.Struct, array_like=True, tag="account"):
+class Account(Row, tag="account"):
     """Who may have balances. The house's own belong to nobody."""
 
     account_id: int
@@ -69,11 +70,11 @@ class Account(msgspec.Struct, array_like=True, tag="account"):
     status: AccountStatus
     volume_day: int = 0
     """The day, counted from 1970, that `day_volumes` belong to."""
-    day_volumes: dict[str, int] = {}
+    day_volumes: dict[str, int] = msgspec.field(default_factory=dict)
     """Per quote asset, what was traded on that day."""
 
 
-class Order(msgspec.Struct, array_like=True, tag="order", gc=False):
+class Order(Row, tag="order"):
     """An instruction and how far it has come (BHC-33)."""
 
     order_id: int
@@ -108,7 +109,7 @@ class Order(msgspec.Struct, array_like=True, tag="order", gc=False):
     close_reason: CloseReason = CloseReason.NONE
 
 
-class Position(msgspec.Struct, array_like=True, tag="position", gc=False):
+class Position(Row, tag="position"):
     """What an account has bought of a symbol and not sold again, at what cost, and what it has earned (BHC-37)."""
 
     position_id: int
@@ -125,7 +126,7 @@ class Position(msgspec.Struct, array_like=True, tag="position", gc=False):
     closed_ns: int = 0
 
 
-class Limit(msgspec.Struct, frozen=True, array_like=True, tag="limit", gc=False):
+class Limit(Message, frozen=True, tag="limit"):
     """A cap on something, as `fondaco.core.commands.SetLimit` says it; with ``value`` None it has been lifted."""
 
     world: World
@@ -136,7 +137,7 @@ class Limit(msgspec.Struct, frozen=True, array_like=True, tag="limit", gc=False)
     value: int | None
 
 
-class Breaker(msgspec.Struct, frozen=True, array_like=True, tag="breaker", gc=False):
+class Breaker(Message, frozen=True, tag="breaker"):
     """A halt of new orders; ``lifted_ns`` is 0 while it holds (BHC-62)."""
 
     breaker_id: int

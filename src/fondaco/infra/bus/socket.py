@@ -113,7 +113,7 @@ class HubConnection(FrameProtocol):
             reply = Failed(question.request, str(error))
         self.send(reply)
 
-    async def _reply(self, question: Question) -> Reply:  # noqa: PLR0911 - one return for each kind of question
+    async def _reply(self, question: Question) -> Reply:
         match question:
             case Append(request, stream, body):
                 return Appended(request, await self._bus.append(stream, body))

@@ -1,0 +1,95 @@
+"""One market: the book of an instrument in one world, and what goes with it."""
+
+from typing import Final
+
+from fondaco.core.book import Book
+from fondaco.core.book.vocabulary import Side
+from fondaco.core.exchange.triggers import Triggers
+from fondaco.core.fees import PPM
+from fondaco.core.state import Order, Position
+from fondaco.core.terms import Terms
+
+MAX_TOUCHED: Final = 1_000
+"""Orders that one order may meet; and that one command may wake, cancel or expire before the rest is left for later."""
+
+
+class Market:
+    """Terms, book and what the book does not know.
+
+    Invariant: ``handles`` has exactly the orders that rest in the book, ``triggers`` those that wait for a price.
+    """
+
+    __slots__ = (
+        "anchor_ns",
+        "anchor_ticks",
+        "book",
+        "handles",
+        "is_closed",
+        "last_ticks",
+        "positions",
+        "step",
+        "terms",
+        "trade_id",
+        "triggers",
+    )
+
+    def __init__(self, terms: Terms) -> None:
+        self.terms = terms
+        self.step = terms.step_notional
+        self.book = Book(terms.max_price_ticks, max_touched=MAX_TOUCHED)
+        self.handles: dict[int, int] = {}
+        self.triggers = Triggers()
+        self.positions: dict[int, Position] = {}
+        self.last_ticks = 0
+        """Price of the last trade; 0 before the first."""
+        self.trade_id = 0
+        self.is_closed = False
+        self.anchor_ticks = 0
+        """Price at the beginning of the automatic breaker's window, which began at ``anchor_ns``."""
+        self.anchor_ns = 0
+
+    @property
+    def live_orders(self) -> int:
+        """Orders that rest or wait."""
+        return len(self.handles) + len(self.triggers)
+
+    def owner_of(self, account_id: int, user_number: int) -> int:
+        """Whose orders may not meet each other here."""
+        return user_number if self.terms.self_trade_scope == "user" else account_id
+
+    def bound_ticks(self, side: Side, from_ticks: int) -> int:
+        """The worst price that an order without one may trade at, the band away from a price. Rounded to be inside."""
+        band = self.terms.band_ppm
+        if side is Side.BUY:
+            return min(from_ticks * (PPM + band) // PPM, self.terms.max_price_ticks)
+        return max(-(-from_ticks * (PPM - band) // PPM), 1)
+
+    def is_outside_band(self, side: Side, price_ticks: int) -> bool:
+        """Whether an order of this price could trade too far from the last trade. One that only waits may be far."""
+        if not self.last_ticks:
+            return False
+        band = self.terms.band_ppm
+        if side is Side.BUY:
+            return price_ticks * PPM > self.last_ticks * (PPM + band)
+        return price_ticks * PPM < self.last_ticks * (PPM - band)
+
+    def is_halted_by(self, now_ns: int) -> bool:
+        """Whether the last trade moved the price too far within the window; begins a new window when one is over.
+
+        The windows stand side by side, as a clock's hours do, so a move is measured from where its window began.
+        """
+        terms = self.terms
+        if not terms.breaker_move_ppm:
+            return False
+        if not self.anchor_ticks or now_ns - self.anchor_ns >= terms.breaker_window_ns:
+            self.anchor_ticks, self.anchor_ns = self.last_ticks, now_ns
+            return False
+        return abs(self.last_ticks - self.anchor_ticks) * PPM > self.anchor_ticks * terms.breaker_move_ppm
+
+
+def need_of_buy(market: Market, order: Order, price_ticks: int, lots: int) -> int:
+    """Quote atoms that a buy of so many lots must hold: its cost and the most that its fee can still be."""
+    cost = price_ticks * lots * market.step
+    rate = max(order.maker_ppm, order.taker_ppm)
+    fee = -((order.fee_carry - cost * rate) // PPM)
+    return cost + fee if fee > 0 else cost

@@ -1,0 +1,240 @@
+"""A new order: may it be, given the market and the account, and if so, what becomes of it at once.
+
+Everything is asked first, in the order of `fondaco.core.refusals.Refusal`. The book's own answer is the last question:
+an order that would take when it must not, or would meet too many, has changed nothing there. Then the order exists.
+"""
+
+from typing import Final
+
+from fondaco.core.book.vocabulary import Outcome, Side, Walk
+from fondaco.core.commands import PlaceOrder
+from fondaco.core.exchange.market import Market, need_of_buy
+from fondaco.core.exchange.matching import send, settle
+from fondaco.core.exchange.triggers import is_reached
+from fondaco.core.exchange.waking import wake
+from fondaco.core.exchange.writing import MAX_CLIENT_ORDER_ID, SHAPES, writing_refusal
+from fondaco.core.fees import most_fee
+from fondaco.core.house import House
+from fondaco.core.ledger import Balance, HoldReason
+from fondaco.core.refusals import Refusal
+from fondaco.core.replies import OrderPlaced, Refused, Reply
+from fondaco.core.risk import Increase, limit_refusal
+from fondaco.core.state import Account, Order
+from fondaco.core.texts import is_text
+from fondaco.core.vocabulary import AccountKind, OrderState, OrderType, TimeInForce
+
+_OUTCOME_REFUSALS: Final = {
+    Outcome.WOULD_TAKE: Refusal.WOULD_TAKE,
+    Outcome.TOO_MANY: Refusal.TOO_MANY_TOUCHED,
+}
+_RESTING_TIMES: Final = (TimeInForce.GTC, TimeInForce.GTD)
+
+
+def place(house: House, command: PlaceOrder) -> Reply:
+    """Accept an order and do what it can do at once, or say why not."""
+    if command.client_order_id and not is_text(command.client_order_id, MAX_CLIENT_ORDER_ID):
+        return Refused(Refusal.BAD_TEXT)
+    account = house.accounts.get(command.account_id)
+    refusal = house.acting_refusal(account)
+    if account is None or refusal is not None:
+        return Refused(refusal or Refusal.UNKNOWN_ACCOUNT)
+    market = house.markets.get((account.world, command.symbol))
+    if market is None:
+        return Refused(Refusal.UNKNOWN_SYMBOL)
+    refusal = _market_refusal(house, market, account, command)
+    if refusal is not None:
+        return Refused(refusal)
+    if command.type is OrderType.LIMIT:
+        return _place_limit(house, market, account, command)
+    if command.type is OrderType.MARKET:
+        return _place_market(house, market, account, command)
+    return _place_waiting(house, market, account, command)
+
+
+def _market_refusal(house: House, market: Market, account: Account, command: PlaceOrder) -> Refusal | None:
+    if market.is_closed:
+        return Refusal.INSTRUMENT_CLOSED
+    if account.kind is not AccountKind.SPOT:
+        return Refusal.SPOT_ACCOUNT_NEEDED
+    refusal = writing_refusal(command, market.terms, house.now_ns)
+    if refusal is not None:
+        return refusal
+    if house.breakers and house.is_halted(account.world, command.symbol):
+        return Refusal.BREAKER_ACTIVE
+    if command.client_order_id and (account.account_id, command.client_order_id) in house.client_ids:
+        return Refusal.DUPLICATE_CLIENT_ORDER_ID
+    return None
+
+
+def _place_limit(house: House, market: Market, account: Account, command: PlaceOrder) -> Reply:
+    terms = market.terms
+    ticks, lots = command.price // terms.tick, command.quantity // terms.lot
+    rests = command.time_in_force in _RESTING_TIMES
+    if market.is_outside_band(command.side, ticks):
+        return Refused(Refusal.PRICE_OUTSIDE_BAND)
+    refusal = limit_refusal(house, market, account, Increase(command.side, lots, ticks * lots * market.step))
+    if refusal is not None:
+        return Refused(refusal)
+    if rests and market.live_orders >= terms.max_open_orders:
+        return Refused(Refusal.BOOK_FULL)
+    if command.post_only and _would_take(market, command.side, ticks):
+        return Refused(Refusal.WOULD_TAKE)
+    if command.time_in_force is TimeInForce.FOK and _walk(market, account, command, ticks, lots).lots < lots:
+        return Refused(Refusal.NOT_FILLABLE)
+    order = _order(house, market, command, lots, ticks, OrderState.OPEN)
+    balance, need = _need(house, market, order, ticks)
+    if balance.available < need:
+        return Refused(Refusal.INSUFFICIENT_FUNDS)
+    placed = send(house, market, order, ticks, lots, rests=rests, makes_only=command.post_only)
+    if placed.outcome in _OUTCOME_REFUSALS:
+        return Refused(_OUTCOME_REFUSALS[placed.outcome])
+    house.new_id()
+    house.add_order(order)
+    house.ledger.place_hold(order.order_id, balance, need, HoldReason.ORDER)
+    prices = settle(house, market, order, placed, ticks)
+    if prices:
+        wake(house, market, prices)
+    return _placed(market, order)
+
+
+def _place_market(house: House, market: Market, account: Account, command: PlaceOrder) -> Reply:
+    """A market order makes no hold: one walk of the book says what it will get, and what that costs."""
+    side, terms = command.side, market.terms
+    if not market.last_ticks:
+        return Refused(Refusal.NO_REFERENCE_PRICE)
+    bound = market.bound_ticks(side, market.last_ticks)
+    if command.quote_quantity:
+        lots = _lots_for(market, account, command, bound)
+        if not lots:
+            offered = _walk(market, account, command, bound, terms.max_order_lots).lots
+            return Refused(Refusal.QUANTITY_NOT_POSITIVE if offered else Refusal.NO_LIQUIDITY)
+    else:
+        lots = command.quantity // terms.lot
+    walk = _walk(market, account, command, bound, lots)
+    refusal = limit_refusal(house, market, account, Increase(side, lots, walk.notional * market.step))
+    if refusal is not None:
+        return Refused(refusal)
+    if not walk.lots:
+        return Refused(Refusal.NO_LIQUIDITY)
+    if command.time_in_force is TimeInForce.FOK and walk.lots < lots:
+        return Refused(Refusal.NOT_FILLABLE)
+    if side is Side.BUY:
+        cost = walk.notional * market.step
+        need, asset = cost + most_fee(cost, terms.taker_ppm, 0), terms.instrument.quote.code
+    else:
+        need, asset = walk.lots * terms.lot, terms.instrument.base.code
+    if house.ledger.balance(account.account_id, asset).available < need:
+        return Refused(Refusal.INSUFFICIENT_FUNDS)
+    order = _order(house, market, command, lots, 0, OrderState.OPEN)
+    placed = send(house, market, order, bound, lots, rests=False)
+    if placed.outcome is Outcome.TOO_MANY:
+        return Refused(Refusal.TOO_MANY_TOUCHED)
+    house.new_id()
+    house.add_order(order)
+    prices = settle(house, market, order, placed, 0)
+    wake(house, market, prices)
+    return _placed(market, order)
+
+
+def _place_waiting(house: House, market: Market, account: Account, command: PlaceOrder) -> Reply:
+    """An order that waits for its trigger; it holds what it will need then, unless it only sells what is there."""
+    terms, side = market.terms, command.side
+    trigger, lots = command.trigger_price // terms.tick, command.quantity // terms.lot
+    price = command.price // terms.tick
+    limit_ticks = price or market.bound_ticks(side, trigger)
+    if market.last_ticks and is_reached(side, command.type, trigger, market.last_ticks):
+        return Refused(Refusal.WOULD_TRIGGER_NOW)
+    refusal = limit_refusal(house, market, account, Increase(side, lots, limit_ticks * lots * market.step))
+    if refusal is not None:
+        return Refused(refusal)
+    if market.live_orders >= terms.max_open_orders:
+        return Refused(Refusal.BOOK_FULL)
+    order = _order(house, market, command, lots, price, OrderState.PENDING)
+    order.trigger_ticks = trigger
+    holds = not SHAPES[command.type].sells_only
+    balance, need = _need(house, market, order, limit_ticks)
+    if holds and balance.available < need:
+        return Refused(Refusal.INSUFFICIENT_FUNDS)
+    house.new_id()
+    house.add_order(order)
+    if holds:
+        house.ledger.place_hold(order.order_id, balance, need, HoldReason.ORDER)
+    market.triggers.add(order)
+    house.log.emit_row(order)
+    return _placed(market, order)
+
+
+def _order(house: House, market: Market, command: PlaceOrder, lots: int, price_ticks: int, state: OrderState) -> Order:
+    terms, id_, now_ns = market.terms, house.next_id, house.now_ns
+    return Order(
+        id_,
+        command.account_id,
+        terms.world,
+        command.symbol,
+        command.client_order_id,
+        command.side,
+        command.type,
+        command.time_in_force,
+        command.post_only,
+        command.self_trade,
+        lots,
+        price_ticks,
+        0,
+        command.quote_quantity,
+        command.expires_ns,
+        terms.maker_ppm,
+        terms.taker_ppm,
+        house.seq,
+        now_ns,
+        state,
+        id_,
+        now_ns,
+        lots,
+    )
+
+
+def _need(house: House, market: Market, order: Order, limit_ticks: int) -> tuple[Balance, int]:
+    """The balance that an order holds of, and how much."""
+    instrument = market.terms.instrument
+    if order.side is Side.BUY:
+        balance = house.ledger.balance(order.account_id, instrument.quote.code)
+        return balance, need_of_buy(market, order, limit_ticks, order.open_lots)
+    return house.ledger.balance(order.account_id, instrument.base.code), order.open_lots * market.terms.lot
+
+
+def _would_take(market: Market, side: Side, price_ticks: int) -> bool:
+    best = market.book.best(side.opposite)
+    if not best:
+        return False
+    return best <= price_ticks if side is Side.BUY else best >= price_ticks
+
+
+def _walk(market: Market, account: Account, command: PlaceOrder, price_ticks: int, lots: int) -> Walk:
+    """What an order would get up to a price."""
+    owner = market.owner_of(account.account_id, account.user_number)
+    return market.book.walk(command.side, price_ticks, lots, owner=owner, self_trade=command.self_trade)
+
+
+def _lots_for(market: Market, account: Account, command: PlaceOrder, bound_ticks: int) -> int:
+    """The most lots that a market order's quote quantity buys, its fee included, or has to sell.
+
+    What so many lots cost only grows with their number, so it is found by halving.
+    """
+    terms, is_buy = market.terms, command.side is Side.BUY
+    enough, too_many = 0, terms.max_order_lots + 1
+    while too_many - enough > 1:
+        lots = (enough + too_many) // 2
+        walk = _walk(market, account, command, bound_ticks, lots)
+        cost = walk.notional * market.step
+        if is_buy:
+            cost += most_fee(cost, terms.taker_ppm, 0)
+        if walk.lots == lots and cost <= command.quote_quantity:
+            enough = lots
+        else:
+            too_many = lots
+    return enough
+
+
+def _placed(market: Market, order: Order) -> OrderPlaced:
+    filled = order.filled_lots * market.terms.lot
+    return OrderPlaced(order.order_id, order.state, filled, order.filled_notional, order.fee)

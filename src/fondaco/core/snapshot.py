@@ -1,0 +1,214 @@
+"""A machine as bytes and back: `dump` says everything that cannot be derived, `load` builds the machine from it.
+
+``dump(load(dump(machine))) == dump(machine)``, and what was loaded emits the same events from then on. Rows are sorted
+by their ids. Which order stands before which in the book follows from ``priority_seq``; kernel handles, heaps and
+indexes are made anew.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+
+from fondaco.core.exchange.market import Market
+from fondaco.core.house import BREAKER_ENDS, House, Work
+from fondaco.core.ledger import Hold, HoldReason, Ledger
+from fondaco.core.machine import Machine
+from fondaco.core.remembered import Memory, Remembered
+from fondaco.core.state import OUTSIDE_ACCOUNT, Account, Breaker, Limit, Order, Position, User
+from fondaco.core.terms import Terms
+from fondaco.core.vocabulary import OrderState
+
+VERSION: Final = 1
+
+
+class BalanceRow(msgspec.Struct, array_like=True, gc=False):
+    """A balance that is not empty. What is held follows from the holds."""
+
+    account_id: int
+    asset: str
+    total: int
+
+
+class HoldRow(msgspec.Struct, array_like=True, gc=False):
+    """An open hold."""
+
+    hold_id: int
+    account_id: int
+    asset: str
+    amount: int
+    reason: HoldReason
+    note: str
+
+
+class MarketRow(msgspec.Struct, array_like=True):
+    """A market without its orders and positions."""
+
+    terms: Terms
+    last_ticks: int
+    trade_id: int
+    is_closed: bool
+    anchor_ticks: int
+    anchor_ns: int
+
+
+class Dump(msgspec.Struct):
+    """Everything. New fields get defaults, so that older dumps can still be read."""
+
+    version: int
+    seq: int
+    now_ns: int
+    rules_version: int
+    next_id: int
+    posting_id: int
+    forgotten_seq: int
+    assets: dict[str, int]
+    users: list[User]
+    accounts: list[Account]
+    balances: list[BalanceRow]
+    holds: list[HoldRow]
+    markets: list[MarketRow]
+    orders: list[Order]
+    fired: list[int]
+    works: list[Work]
+    positions: list[Position]
+    limits: list[Limit]
+    breakers: list[Breaker]
+    client_ids: list[tuple[int, int, str, int]]
+    remembered: list[Remembered]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Dump).decode
+
+
+def dump(machine: Machine) -> bytes:
+    """Everything that the machine knows. Its events must have been taken."""
+    house = machine.house
+    holds = house.ledger.holds
+    return _encode(
+        Dump(
+            VERSION,
+            house.seq,
+            house.now_ns,
+            house.rules_version,
+            house.next_id,
+            house.ledger.posting_id,
+            house.forgotten_seq,
+            house.assets,
+            sorted(house.users.values(), key=lambda each: each.number),
+            [house.accounts[key] for key in sorted(house.accounts)],
+            [BalanceRow(each.account_id, each.asset, each.total) for each in house.ledger.balances() if each.total],
+            [_hold_row(holds[key]) for key in sorted(holds)],
+            [_market_row(house.markets[key]) for key in sorted(house.markets)],
+            [house.orders[key] for key in sorted(house.orders)],
+            list(house.fired),
+            list(house.works),
+            sorted(_positions(house), key=lambda each: each.position_id),
+            [house.limits[key] for key in sorted(house.limits)],
+            sorted(house.breakers.values(), key=lambda each: each.breaker_id),
+            [(seq, account, id_, house.client_ids[account, id_]) for seq, account, id_ in house.client_ids_by_age],
+            list(machine.remembered),
+        )
+    )
+
+
+def load(body: bytes) -> Machine:
+    """A machine as it was dumped. Raises `msgspec.DecodeError` when the bytes are no dump."""
+    rows = _decode(body)
+    assert rows.version == VERSION
+    house = House()
+    house.seq, house.now_ns, house.rules_version = rows.seq, rows.now_ns, rows.rules_version
+    house.next_id, house.forgotten_seq = rows.next_id, rows.forgotten_seq
+    house.assets = rows.assets
+    _load_people(house, rows)
+    _load_ledger(house, rows)
+    for row in rows.markets:
+        house.markets[row.terms.world, row.terms.instrument.symbol] = _market(row)
+    for position in rows.positions:
+        house.markets[position.world, position.symbol].positions[position.account_id] = position
+    house.fired = deque(rows.fired)
+    house.works = deque(rows.works)
+    _load_orders(house, rows.orders)
+    for limit in rows.limits:
+        house.limits[limit.world, limit.scope, limit.subject, limit.name, limit.about] = limit
+    for breaker in rows.breakers:
+        house.breakers[breaker.world, breaker.symbol] = breaker
+        if breaker.until_ns:
+            house.remind(breaker.until_ns, BREAKER_ENDS, breaker.breaker_id)
+    house.client_ids_by_age.clear()
+    for seq, account_id, client_order_id, order_id in rows.client_ids:
+        house.client_ids[account_id, client_order_id] = order_id
+        house.client_ids_by_age.append((seq, account_id, client_order_id))
+    return Machine(house, Memory(rows.remembered))
+
+
+def state_hash(machine: Machine) -> bytes:
+    """32 bytes that stand for everything that the machine knows."""
+    return blake2b(dump(machine), digest_size=32).digest()
+
+
+def _load_people(house: House, rows: Dump) -> None:
+    for user in rows.users:
+        house.users[user.user_id] = user
+        house.accounts_of[user.user_id] = []
+    for account in rows.accounts:
+        house.accounts[account.account_id] = account
+        house.accounts_of[account.user_id].append(account.account_id)
+
+
+def _load_ledger(house: House, rows: Dump) -> None:
+    ledger = Ledger(house.log, rows.posting_id)
+    for account_id in OUTSIDE_ACCOUNT.values():
+        ledger.allow_negative(account_id)
+    for row in rows.balances:
+        ledger.balance(row.account_id, row.asset).available = row.total
+    for hold in rows.holds:
+        ledger.place_hold(
+            hold.hold_id, ledger.balance(hold.account_id, hold.asset), hold.amount, hold.reason, hold.note
+        )
+    ledger.forget_touched()
+    house.ledger = ledger
+
+
+def _load_orders(house: House, orders: Iterable[Order]) -> None:
+    """Orders in the order of their priority, so that each stands in its book behind those it stood behind."""
+    fired = frozenset(house.fired)
+    for order in sorted(orders, key=lambda each: each.priority_seq):
+        house.add_order(order)
+        market = house.market_of(order)
+        if order.state is not OrderState.PENDING:
+            owner = market.owner_of(order.account_id, house.accounts[order.account_id].user_number)
+            placed = market.book.place(order.order_id, order.side, order.price_ticks, order.open_lots, owner=owner)
+            assert not placed.fills
+            market.handles[order.order_id] = placed.handle
+        elif order.order_id not in fired:
+            market.triggers.add(order)
+
+
+def _hold_row(hold: Hold) -> HoldRow:
+    return HoldRow(hold.hold_id, hold.balance.account_id, hold.balance.asset, hold.amount, hold.reason, hold.note)
+
+
+def _market_row(market: Market) -> MarketRow:
+    return MarketRow(
+        market.terms,
+        market.last_ticks,
+        market.trade_id,
+        market.is_closed,
+        market.anchor_ticks,
+        market.anchor_ns,
+    )
+
+
+def _market(row: MarketRow) -> Market:
+    market = Market(row.terms)
+    market.last_ticks, market.trade_id, market.is_closed = row.last_ticks, row.trade_id, row.is_closed
+    market.anchor_ticks, market.anchor_ns = row.anchor_ticks, row.anchor_ns
+    return market
+
+
+def _positions(house: House) -> Iterable[Position]:
+    return (position for market in house.markets.values() for position in market.positions.values())
