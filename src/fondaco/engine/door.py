@@ -28,12 +28,14 @@ class Entry(NamedTuple):
     """A command that was let in."""
 
     submission: Submission
+    command: Command
+    """The submission's body, decoded: what a replay will see, not what the sender had in hand."""
     is_urgent: bool
     """It gives something back, or the house itself sends it: for these a part of the queue is kept free."""
 
 
 def enter(account_id: int, command_id: str, not_after_ns: int, command: Command) -> Entry | Answer:
-    """Let a command in, or answer why not."""
+    """Let a command in, or answer why not. Raises `msgspec.ValidationError` when it is not what its type says."""
     try:
         body = encode_command(command)
         command_id.encode()
@@ -41,25 +43,22 @@ def enter(account_id: int, command_id: str, not_after_ns: int, command: Command)
         return refused(Refusal.OUT_OF_RANGE)
     except UnicodeEncodeError:
         return refused(Refusal.BAD_TEXT)
-    return _entered(Submission(account_id, command_id, not_after_ns, msgspec.Raw(body)), command)
+    return enter_encoded(Submission(account_id, command_id, not_after_ns, msgspec.Raw(body)))
 
 
 def enter_encoded(submission: Submission) -> Entry | Answer:
     """The same for a command that came in over a wire. Raises `msgspec.DecodeError` when it is none."""
-    return _entered(submission, decode_command(submission.body))
+    command = decode_command(submission.body)
+    if not (_fits(submission.account_id) and _fits(submission.not_after_ns)):
+        return refused(Refusal.OUT_OF_RANGE)
+    if _MAY_BE_LARGE.search(submission.body) and not _all_fit(command):
+        return refused(Refusal.OUT_OF_RANGE)
+    return Entry(submission, command, submission.account_id == HOUSE or isinstance(command, _LETTING_GO))
 
 
 def refused(code: Refusal) -> Answer:
     """The answer to what stays outside."""
     return Answer(NO_SEQ, is_duplicate=False, reply=Refused(code))
-
-
-def _entered(submission: Submission, command: Command) -> Entry | Answer:
-    if not (_fits(submission.account_id) and _fits(submission.not_after_ns)):
-        return refused(Refusal.OUT_OF_RANGE)
-    if _MAY_BE_LARGE.search(submission.body) and not _all_fit(command):
-        return refused(Refusal.OUT_OF_RANGE)
-    return Entry(submission, submission.account_id == HOUSE or isinstance(command, _LETTING_GO))
 
 
 def _fits(number: int) -> bool:

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from fondaco.core.commands import Submission
-from fondaco.engine.machine import Machine
+from fondaco.core.machine import Machine
 
 CODEC: Final = 1
 """How a body is written: a MessagePack array of `JournaledCommand`. A new way gets the next number, old ones stay."""

@@ -21,9 +21,9 @@ from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
 import msgspec
 
 from fondaco.core.commands import HOUSE, Submission, Tick, encode_command
+from fondaco.core.machine import Machine
 from fondaco.engine.door import Entry
 from fondaco.engine.journal import CODEC, JournaledCommand, JournalRow, Mark, chained, encoded
-from fondaco.engine.machine import Machine
 
 Token = TypeVar("Token")
 Read: TypeAlias = Callable[[Machine], object]
@@ -46,7 +46,8 @@ FOLLOWER_RETRY_S: Final = 5
 """When to come back while the tables are too far behind."""
 _ENTRY_BYTES: Final = 32
 """What a command adds to a batch beside its body and its id."""
-_TICK: Final = msgspec.Raw(encode_command(Tick()))
+_TICK: Final = Tick()
+_TICK_BODY: Final = msgspec.Raw(encode_command(_TICK))
 
 
 class Why(StrEnum):
@@ -116,7 +117,7 @@ class Sequencer(Generic[Token]):
         self._clock_ns = clock_ns
         self._spent_ns = spent_ns
         self._follower_seq = mark.seq
-        self._waiting: deque[tuple[Submission | Read, Token]] = deque()
+        self._waiting: deque[tuple[Entry | Read, Token]] = deque()
         self._uncommitted: deque[Batch[Token]] = deque()
 
     @property
@@ -127,7 +128,7 @@ class Sequencer(Generic[Token]):
     def offer(self, entry: Entry, token: Token) -> Overloaded | None:
         """Let a command wait for its turn; its outcome will be the `Answer`. Says so when there is no room."""
         if (overloaded := self._overloaded(is_urgent=entry.is_urgent)) is None:
-            self._waiting.append((entry.submission, token))
+            self._waiting.append((entry, token))
         return overloaded
 
     def offer_read(self, read: Read, token: Token) -> Overloaded | None:
@@ -202,11 +203,12 @@ class Sequencer(Generic[Token]):
             if work is None:
                 break
             outcome: object
-            if isinstance(work, Submission):
-                outcome = machine.apply(work, machine.seq + 1, now_ns)
-                size_bytes += len(work.body) + len(work.command_id) + _ENTRY_BYTES
+            if isinstance(work, Entry):
+                sent = work.submission
+                outcome = machine.apply(sent, machine.seq + 1, now_ns, work.command)
+                size_bytes += len(sent.body) + len(sent.command_id) + _ENTRY_BYTES
                 commands.append(
-                    JournaledCommand(now_ns, work.account_id, work.command_id, work.not_after_ns, work.body)
+                    JournaledCommand(now_ns, sent.account_id, sent.command_id, sent.not_after_ns, sent.body)
                 )
             else:
                 outcome = _looked(work, machine)
@@ -214,7 +216,7 @@ class Sequencer(Generic[Token]):
                 outcomes.append((token, outcome))
         return commands, outcomes
 
-    def _next(self, now_ns: int, *, is_idle: bool) -> tuple[Submission | Read | None, Token | None]:
+    def _next(self, now_ns: int, *, is_idle: bool) -> tuple[Entry | Read | None, Token | None]:
         """What has its turn: unfinished work before everything, what has fallen due when nothing else is there."""
         if self._machine.backlog:
             return self._tick(now_ns), None
@@ -224,8 +226,8 @@ class Sequencer(Generic[Token]):
             return self._tick(now_ns), None
         return None, None
 
-    def _tick(self, now_ns: int) -> Submission:
-        return Submission(HOUSE, f"tick-{self._machine.seq + 1}", now_ns, _TICK)
+    def _tick(self, now_ns: int) -> Entry:
+        return Entry(Submission(HOUSE, f"tick-{self._machine.seq + 1}", now_ns, _TICK_BODY), _TICK, is_urgent=True)
 
     def _row(self, commands: list[JournaledCommand], events: bytes) -> JournalRow:
         last = self.mark

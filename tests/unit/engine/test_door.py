@@ -48,11 +48,16 @@ def test_text_that_is_none_stays_out() -> None:
     assert refusal(enter(1, "\ud800", 0, Deposit(1, "USDT", 1))) is Refusal.BAD_TEXT
 
 
+def test_a_command_that_is_not_what_its_type_says_is_no_command() -> None:
+    with pytest.raises(msgspec.ValidationError):
+        enter(1, "c", 0, Deposit(1, "USDT", 1.5))  # type: ignore[arg-type] # what a mistake of ours might send
+
+
 def test_what_comes_encoded_is_looked_at_just_the_same() -> None:
     body = msgspec.Raw(msgspec.msgpack.encode(Deposit(1, "USDT", LARGEST + 1)))
     assert refusal(enter_encoded(Submission(1, "c", 0, body))) is Refusal.OUT_OF_RANGE
     good = Submission(1, "c", 0, msgspec.Raw(encode_command(CancelOrder(1, 2))))
-    assert enter_encoded(good) == Entry(good, is_urgent=True)
+    assert enter_encoded(good) == Entry(good, CancelOrder(1, 2), is_urgent=True)
     with pytest.raises(msgspec.ValidationError):
         enter_encoded(Submission(1, "c", 0, msgspec.Raw(msgspec.msgpack.encode(["no_such_command"]))))
 

@@ -3,7 +3,9 @@
 import msgspec
 import pytest
 
-from fondaco.core.commands import Deposit, Submission, encode_command
+from fondaco.core.commands import HOUSE, Submission
+from fondaco.core.machine import Machine
+from fondaco.core.snapshot import dump, load
 from fondaco.engine.journal import (
     BEGINNING,
     ChainBrokenError,
@@ -18,72 +20,81 @@ from fondaco.engine.journal import (
     encoded,
     replayed,
 )
-from support.tiny_machine import TinyMachine
+from support.exchange import ALICE, NOW_NS, OPENING, VALID_NS, set_aside, submission
 
 
 def command(amount: int) -> JournaledCommand:
-    """A deposit."""
-    body = msgspec.Raw(encode_command(Deposit(1_001, "USDT", amount)))
-    return JournaledCommand(amount * 1_000, 1_001, f"c{amount}", 5, body)
+    """Alice sets so much aside, as it stands in the journal."""
+    sent = submission(ALICE, set_aside(amount), f"c{amount}")
+    return JournaledCommand(NOW_NS, ALICE, sent.command_id, sent.not_after_ns, sent.body)
 
 
-def row_of(mark: Mark, *amounts: int) -> JournalRow:
-    """The batch of these deposits that follows on the mark, as a leader would write it."""
-    machine = TinyMachine()
-    machine.state.seq = mark.seq
-    commands = [command(amount) for amount in amounts]
+def written(machine: Machine, mark: Mark, commands: list[JournaledCommand]) -> JournalRow:
+    """The batch of these commands that follows on the mark, as a leader would write it."""
     for seq, each in enumerate(commands, mark.seq + 1):
         machine.apply(each.submission, seq, each.now_ns)
     chain_hash = chained(mark.chain_hash, machine.log.take())
-    last_seq = mark.seq + len(amounts)
     return JournalRow(
-        mark.batch_no + 1, mark.seq + 1, last_seq, 1, 1, 1, commands[-1].now_ns, chain_hash, encoded(commands)
+        mark.batch_no + 1, mark.seq + 1, mark.seq + len(commands), 1, 1, 1, NOW_NS, chain_hash, encoded(commands)
     )
 
 
+def opened() -> tuple[Machine, Mark]:
+    """A machine that stands at the end of batch 1, which opened the exchange."""
+    machine = Machine()
+    sent = [submission(HOUSE, each, f"open-{number}") for number, each in enumerate(OPENING)]
+    commands = [JournaledCommand(NOW_NS, HOUSE, each.command_id, each.not_after_ns, each.body) for each in sent]
+    return machine, written(machine, BEGINNING, commands).end
+
+
+def row_of(machine: Machine, mark: Mark, *amounts: int) -> JournalRow:
+    """The batch in which Alice sets these amounts aside; the machine does not notice."""
+    return written(load(dump(machine)), mark, [command(amount) for amount in amounts])
+
+
 def test_a_body_holds_the_commands_as_they_came() -> None:
-    row = row_of(BEGINNING, 1, 2)
+    row = row_of(*opened(), 1, 2)
     assert commands_of(row) == [command(1), command(2)]
-    assert commands_of(row)[0].submission == Submission(1_001, "c1", 5, command(1).body)
+    assert commands_of(row)[0].submission == Submission(ALICE, "c1", NOW_NS + VALID_NS, command(1).body)
 
 
 def test_a_body_is_an_array_of_moment_account_id_limit_and_command() -> None:
-    assert msgspec.msgpack.decode(encoded([command(7)])) == [[7_000, 1_001, "c7", 5, ["deposit", 1_001, "USDT", 7, ""]]]
+    assert msgspec.msgpack.decode(encoded([command(7)])) == [
+        [NOW_NS, ALICE, "c7", NOW_NS + VALID_NS, ["request_withdrawal", ALICE, "USDT", 7]]
+    ]
 
 
-def test_the_chain_goes_over_all_events_before() -> None:
-    first = row_of(BEGINNING, 1)
-    assert row_of(first.end, 2).chain_hash != row_of(BEGINNING, 2).chain_hash
-    assert first.end == Mark(1, 1, first.chain_hash)
+def test_the_chain_goes_over_the_events_of_all_batches() -> None:
+    assert chained(bytes(32), b"ab") != chained(chained(bytes(32), b"a"), b"b")
+    machine, mark = opened()
+    row = row_of(machine, mark, 5)
+    done = replayed(machine, mark, row)
+    assert done.mark == row.end == Mark(2, mark.seq + 1, chained(mark.chain_hash, done.events))
 
 
 def test_a_machine_that_comes_to_something_else_is_told_where() -> None:
-    first = row_of(BEGINNING, 1)
-    second = row_of(first.end, 2, 3)
-    machine = TinyMachine()
-    mark, _ = replayed(machine, BEGINNING, first)
-    later = second._replace(body=encoded([command(2), command(4)]))
-    with pytest.raises(ChainBrokenError, match=r"differ in batch 2 \(commands 2 to 3\)"):
-        replayed(machine, mark, later)
+    machine, mark = opened()
+    row = row_of(machine, mark, 2, 3)._replace(body=encoded([command(2), command(4)]))
+    said = rf"differ in batch 2 \(commands {mark.seq + 1} to {mark.seq + 2}\)"
+    with pytest.raises(ChainBrokenError, match=said):
+        replayed(machine, mark, row)
 
 
 @pytest.mark.parametrize(
     ("change", "error", "said"),
     [
-        ({"batch_no": 3}, JournalGapError, "goes on at batch 3, command 2, instead of batch 2, command 2"),
-        ({"first_seq": 3}, JournalGapError, "instead of batch 2, command 2"),
-        ({"last_seq": 4}, JournalGapError, "holds 2 commands instead of those from 2 to 4"),
+        ({"batch_no": 3}, JournalGapError, "goes on at batch 3, command 12, instead of batch 2, command 12"),
+        ({"first_seq": 13}, JournalGapError, "command 13, instead of batch 2, command 12"),
+        ({"last_seq": 14}, JournalGapError, "holds 2 commands instead of those from 12 to 14"),
         ({"codec": 2}, UnknownCodecError, "codec 2, and this version knows 1"),
         ({"body": b"\x91"}, JournalError, "Batch 2 of the journal cannot be read"),
     ],
 )
-def test_a_row_that_does_not_fit_is_refused_by_name(
+def test_a_row_that_does_not_fit_is_refused_by_name_and_nothing_is_applied(
     change: dict[str, int | bytes], error: type[Exception], said: str
 ) -> None:
-    first = row_of(BEGINNING, 1)
-    machine = TinyMachine()
-    mark, _ = replayed(machine, BEGINNING, first)
-    second = JournalRow(**{**row_of(mark, 2, 3)._asdict(), **change})
-    with pytest.raises(error, match=said.replace("(", r"\(")):
-        replayed(machine, mark, second)
-    assert machine.seq == 1, "nothing was applied"
+    machine, mark = opened()
+    row = JournalRow(**{**row_of(machine, mark, 2, 3)._asdict(), **change})
+    with pytest.raises(error, match=said):
+        replayed(machine, mark, row)
+    assert machine.seq == mark.seq

@@ -1,17 +1,23 @@
 """The sequencer: order, numbers, moments, bounds, and that nobody hears of anything too early."""
 
+from itertools import count
+from typing import Any
+
 import pytest
 
-from fondaco.core.commands import HOUSE, CancelAll, CancelOrder, Command, Deposit, Tick, TripBreaker, decode_command
-from fondaco.core.replies import DONE, Answer
+from fondaco.core.book.vocabulary import Side
+from fondaco.core.commands import HOUSE, CancelAll, CancelOrder, Command, SetRules, Tick, TripBreaker, decode_command
+from fondaco.core.exchange.market import MAX_TOUCHED
+from fondaco.core.machine import Machine
+from fondaco.core.replies import Answer, HoldPlaced
 from fondaco.core.vocabulary import World
-from fondaco.engine import sequencer
+from fondaco.engine import sequencer as module
 from fondaco.engine.door import Entry, enter
-from fondaco.engine.journal import BEGINNING, Mark, commands_of, replayed
-from fondaco.engine.machine import Machine
+from fondaco.engine.journal import BEGINNING, JournalRow, Mark, commands_of, replayed
 from fondaco.engine.sequencer import (
     FOLLOWER_RETRY_S,
     MAX_BATCH_COMMANDS,
+    MAX_BATCH_NS,
     MAX_JUMP_NS,
     QUEUE_RETRY_S,
     Batch,
@@ -21,11 +27,12 @@ from fondaco.engine.sequencer import (
     Sequencer,
     Why,
 )
-from support.tiny_machine import PIECES, TinyMachine
+from support.exchange import ALICE, NOW_NS, OPENING, SYMBOL, VALID_NS, limit, set_aside
 
-NOW_NS = 1_800_000_000_000_000_000
-ALICE = 1_001
 WIDE = Bounds(queue_commands=10_000, follower_lag=1_000_000)
+OPENED_SEQ = len(OPENING)
+"""The number of the last command that opened the exchange, in batch 1."""
+_numbers = count()
 
 
 class Stopwatch:
@@ -45,21 +52,46 @@ def new(
     machine: Machine | None = None, *, mark: Mark = BEGINNING, bounds: Bounds = WIDE, spent: Stopwatch | None = None
 ) -> Sequencer[str]:
     """A sequencer whose clock shows NOW_NS."""
-    return Sequencer(
-        machine or TinyMachine(), mark, epoch=7, bounds=bounds, clock_ns=NOW_NS, spent_ns=spent or Stopwatch()
-    )
+    return Sequencer(machine or Machine(), mark, epoch=7, bounds=bounds, clock_ns=NOW_NS, spent_ns=spent or Stopwatch())
 
 
-def entry(command: Command, command_id: str = "c", account_id: int = ALICE) -> Entry:
-    """A command that the door has let in."""
-    entered = enter(account_id, command_id, 0, command)
+def opened(**how: Any) -> Sequencer[str]:  # noqa: ANN401 - as `new` takes it
+    """One before an open exchange, with nothing on the way."""
+    machine, mark = Machine(), BEGINNING
+    for row in opening_rows():
+        mark, _ = replayed(machine, mark, row)
+    return new(machine, mark=mark, **how)
+
+
+def opening_rows() -> list[JournalRow]:
+    """The journal of an exchange that has just been opened."""
+    sequencer = new()
+    for number, command in enumerate(OPENING):
+        sequencer.offer(entry(command, f"open-{number}", HOUSE), "house")
+    return [row_of(batch_of(sequencer))]
+
+
+def entry(command: Command, command_id: str = "", account_id: int = ALICE) -> Entry:
+    """A command that the door has let in, under an id of its own."""
+    entered = enter(account_id, command_id or f"c{next(_numbers)}", NOW_NS + VALID_NS, command)
     assert isinstance(entered, Entry)
     return entered
 
 
-def deposit(amount: int = 1, command_id: str = "c") -> Entry:
+def plain(amount: int = 1, command_id: str = "") -> Entry:
     """A command that is not urgent."""
-    return entry(Deposit(ALICE, "USDT", amount), command_id)
+    return entry(set_aside(amount), command_id)
+
+
+def row_of(batch: Batch[str]) -> JournalRow:
+    """What is to be committed."""
+    assert batch.row is not None
+    return batch.row
+
+
+def held(machine: Machine) -> int:
+    """How much of Alice's money is set aside."""
+    return next(each.held for each in machine.balances_of(ALICE) if each.asset == "USDT")
 
 
 def batch_of(sequencer: Sequencer[str], clock_ns: int = NOW_NS) -> Batch[str]:
@@ -71,62 +103,60 @@ def batch_of(sequencer: Sequencer[str], clock_ns: int = NOW_NS) -> Batch[str]:
 
 def ids_of(batch: Batch[str]) -> list[str]:
     """The ids of the commands of a batch."""
-    assert batch.row is not None
-    return [command.command_id for command in commands_of(batch.row)]
+    return [command.command_id for command in commands_of(row_of(batch))]
 
 
 def test_commands_are_numbered_in_the_order_in_which_they_came_and_a_row_holds_what_replays_them() -> None:
-    sequencer = new()
+    sequencer = opened()
     for name in "abc":
-        sequencer.offer(deposit(5, name), name)
+        sequencer.offer(plain(5, name), name)
     first = batch_of(sequencer)
     sequencer.committed(first)
-    sequencer.offer(deposit(6, "d"), "d")
+    sequencer.offer(plain(6, "d"), "d")
     second = batch_of(sequencer, NOW_NS + 1_000)
     assert [ids_of(first), ids_of(second)] == [["a", "b", "c"], ["d"]]
-    assert first.row is not None
-    assert second.row is not None
-    assert (first.row.first_seq, first.row.last_seq, second.row.first_seq, second.row.batch_no) == (1, 3, 4, 2)
-    assert (second.row.epoch, second.row.last_ns) == (7, NOW_NS + 1_000)
-    other, mark = TinyMachine(), BEGINNING
-    for batch in (first, second):
-        assert batch.row is not None
-        mark, events = replayed(other, mark, batch.row)
-        assert events == batch.events
-    assert mark == sequencer.mark
-    assert other.state.total == {ALICE: 21}
+    assert (row_of(first).first_seq, row_of(first).last_seq) == (OPENED_SEQ + 1, OPENED_SEQ + 3)
+    assert (row_of(second).batch_no, row_of(second).first_seq) == (3, OPENED_SEQ + 4)
+    assert (row_of(second).epoch, row_of(second).last_ns) == (7, NOW_NS + 1_000)
+    other, mark = Machine(), BEGINNING
+    for row in (*opening_rows(), row_of(first), row_of(second)):
+        mark, events = replayed(other, mark, row)
+    assert (mark, events) == (sequencer.mark, second.events)
+    assert held(other) == 5 + 5 + 5 + 6
 
 
 def test_answers_leave_after_their_own_commit_and_in_order() -> None:
-    sequencer = new()
-    sequencer.offer(deposit(), "a")
+    sequencer = opened()
+    sequencer.offer(plain(), "a")
     first = batch_of(sequencer)
-    sequencer.offer(deposit(), "b")
+    sequencer.offer(plain(), "b")
     second = batch_of(sequencer)
     with pytest.raises(AssertionError, match="in the order"):
         sequencer.committed(second)
-    assert sequencer.committed(first) == [("a", Answer(1, is_duplicate=False, reply=DONE))]
+    assert sequencer.committed(first) == [
+        ("a", Answer(OPENED_SEQ + 1, is_duplicate=False, reply=HoldPlaced(ALICE + 2)))
+    ]
     assert [token for token, _ in sequencer.committed(second)] == ["b"]
 
 
 def test_no_more_than_one_batch_is_applied_while_another_is_being_committed() -> None:
-    sequencer = new()
+    sequencer = opened()
     batches = []
     for name in "ab":
-        sequencer.offer(deposit(), name)
+        sequencer.offer(plain(), name)
         batches.append(batch_of(sequencer))
-    sequencer.offer(deposit(), "c")
+    sequencer.offer(plain(command_id="c"), "c")
     assert sequencer.next_batch(NOW_NS) is None
     sequencer.committed(batches[0])
     assert ids_of(batch_of(sequencer)) == ["c"]
 
 
 def test_a_read_sees_what_went_before_it_and_is_answered_with_its_batch() -> None:
-    sequencer = new()
-    sequencer.offer(deposit(5), "a")
-    sequencer.offer_read(_total, "early")
-    sequencer.offer(deposit(6), "b")
-    sequencer.offer_read(_total, "late")
+    sequencer = opened()
+    sequencer.offer(plain(5), "a")
+    sequencer.offer_read(held, "early")
+    sequencer.offer(plain(6), "b")
+    sequencer.offer_read(held, "late")
     batch = batch_of(sequencer)
     outcomes = sequencer.committed(batch)
     assert [token for token, _ in outcomes] == ["a", "early", "b", "late"]
@@ -134,58 +164,56 @@ def test_a_read_sees_what_went_before_it_and_is_answered_with_its_batch() -> Non
 
 
 def test_a_batch_of_reads_needs_no_row_and_still_waits_for_the_batch_before_it() -> None:
-    sequencer = new()
-    sequencer.offer(deposit(5), "a")
+    sequencer = opened()
+    sequencer.offer(plain(5), "a")
     first = batch_of(sequencer)
-    sequencer.offer_read(_total, "read")
+    sequencer.offer_read(held, "read")
     second = batch_of(sequencer)
     assert second.row is None
     with pytest.raises(AssertionError):
         sequencer.committed(second)
     sequencer.committed(first)
     assert sequencer.committed(second) == [("read", 5)]
-    sequencer.offer(deposit(), "b")
-    following = batch_of(sequencer).row
-    assert following is not None
-    assert following.batch_no == 2
+    sequencer.offer(plain(), "b")
+    assert row_of(batch_of(sequencer)).batch_no == 3
 
 
 def test_a_read_that_fails_is_its_askers_trouble_alone() -> None:
-    sequencer = new()
+    sequencer = opened()
     sequencer.offer_read(_nothing, "bad")
-    sequencer.offer(deposit(), "good")
+    sequencer.offer(plain(), "good")
     (_, failure), (_, answer) = sequencer.committed(batch_of(sequencer))
-    assert isinstance(failure, KeyError)
+    assert isinstance(failure, IndexError)
     assert isinstance(answer, Answer)
 
 
 def test_the_queue_takes_as_many_as_its_bound_and_the_last_tenth_is_for_what_gives_back_and_for_the_house() -> None:
     full = Overloaded(Why.QUEUE_FULL, QUEUE_RETRY_S)
-    sequencer = new(bounds=Bounds(queue_commands=20, follower_lag=1_000_000))
-    assert [sequencer.offer(deposit(), "x") for _ in range(19)] == [None] * 18 + [full]
-    assert sequencer.offer_read(_total, "x") == full
+    sequencer = opened(bounds=Bounds(queue_commands=20, follower_lag=1_000_000))
+    assert [sequencer.offer(plain(), "x") for _ in range(19)] == [None] * 18 + [full]
+    assert sequencer.offer_read(held, "x") == full
     assert sequencer.offer(entry(CancelOrder(ALICE, 1)), "x") is None
-    assert sequencer.offer(entry(Deposit(ALICE, "USDT", 1), account_id=HOUSE), "x") is None
+    assert sequencer.offer(entry(SetRules(2), account_id=HOUSE), "x") is None
     assert sequencer.offer(entry(CancelAll(ALICE)), "x") == full
     batch_of(sequencer)
-    assert sequencer.offer(deposit(), "x") is None
+    assert sequencer.offer(plain(), "x") is None
 
 
 def test_a_follower_too_far_behind_lets_in_only_what_is_urgent_until_it_has_come_closer() -> None:
     behind = Overloaded(Why.FOLLOWER_BEHIND, FOLLOWER_RETRY_S)
-    sequencer = new(bounds=Bounds(queue_commands=1_000, follower_lag=20))
-    assert [sequencer.offer(deposit(), "x") for _ in range(19)] == [None] * 18 + [behind]
+    sequencer = opened(bounds=Bounds(queue_commands=1_000, follower_lag=20))
+    assert [sequencer.offer(plain(), "x") for _ in range(19)] == [None] * 18 + [behind]
     sequencer.committed(batch_of(sequencer))
-    assert sequencer.offer(deposit(), "x") == behind, "being applied does not make them projected"
+    assert sequencer.offer(plain(), "x") == behind, "being applied does not make them projected"
     assert [sequencer.offer(entry(CancelAll(ALICE)), "x") for _ in range(3)] == [None, None, behind]
     sequencer.note_follower(18)
-    assert sequencer.offer(deposit(), "x") is None
+    assert sequencer.offer(plain(), "x") is None
 
 
 def test_a_batch_holds_no_more_commands_than_its_bound() -> None:
-    sequencer = new()
+    sequencer = opened()
     for _ in range(MAX_BATCH_COMMANDS + 1):
-        sequencer.offer(deposit(), "x")
+        sequencer.offer(plain(), "x")
     sizes = []
     for _ in range(2):
         batch = batch_of(sequencer)
@@ -195,69 +223,64 @@ def test_a_batch_holds_no_more_commands_than_its_bound() -> None:
 
 
 def test_a_batch_takes_nothing_more_in_once_it_is_large_or_has_taken_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sequencer, "MAX_BATCH_BYTES", 150)
+    monkeypatch.setattr(module, "MAX_BATCH_BYTES", 150)
     by_size = new()
-    by_time = new(spent=Stopwatch(step_ns=sequencer.MAX_BATCH_NS // 2))
+    by_time = new(spent=Stopwatch(step_ns=MAX_BATCH_NS // 2))
     for each in (by_size, by_time):
         for name in "abcdef":
-            each.offer(deposit(command_id=name), name)
+            each.offer(plain(command_id=name), name)
     assert len(ids_of(batch_of(by_size))) == 3
     monkeypatch.undo()
     assert len(ids_of(batch_of(by_time))) == 2
 
 
 def test_a_clock_that_goes_back_does_not_take_commands_with_it() -> None:
-    sequencer = new()
+    sequencer = opened()
     moments = []
     for clock_ns in (NOW_NS + 5_999, NOW_NS - 10_000_000_000, NOW_NS + 7_001):
-        sequencer.offer(deposit(), "x")
+        sequencer.offer(plain(), "x")
         batch = batch_of(sequencer, clock_ns)
         sequencer.committed(batch)
-        assert batch.row is not None
-        moments.append(batch.row.last_ns - NOW_NS)
+        moments.append(row_of(batch).last_ns - NOW_NS)
     assert moments == [5_000, 5_000, 7_000]
 
 
 def test_moments_do_not_go_back_after_a_takeover_by_a_machine_whose_clock_is_behind() -> None:
-    before = new()
-    before.offer(deposit(), "x")
-    row = batch_of(before).row
-    assert row is not None
-    machine = TinyMachine()
-    mark, _ = replayed(machine, BEGINNING, row)
-    after = new(machine, mark=mark)
-    after.offer(deposit(), "y")
-    following = batch_of(after, NOW_NS - 60_000_000_000).row
-    assert following is not None
-    assert (following.last_ns, following.first_seq) == (NOW_NS, 2)
+    sequencer = opened()
+    sequencer.offer(plain(), "x")
+    row = row_of(batch_of(sequencer, NOW_NS - 60_000_000_000))
+    assert (row.last_ns, row.first_seq) == (NOW_NS, OPENED_SEQ + 1)
 
 
 def test_a_clock_that_is_set_forward_stops_the_engine_with_a_sentence() -> None:
-    sequencer = new()
-    sequencer.offer(deposit(), "x")
+    sequencer = opened()
+    sequencer.offer(plain(), "x")
     assert sequencer.next_batch(NOW_NS + MAX_JUMP_NS) is not None
     with pytest.raises(ClockJumpError, match=r"jumped from 2027-01-15T09:00:00\+00:00 to 2027-01-15T10:00:01"):
         sequencer.next_batch(NOW_NS + 2 * MAX_JUMP_NS + 1_000_000_000)
 
 
 def test_unfinished_work_goes_on_ahead_of_whatever_waits() -> None:
-    sequencer = new()
+    sequencer = opened()
+    for number in range(2 * MAX_TOUCHED + 1):
+        sequencer.offer(entry(limit(ALICE, Side.BUY, 1 + number % 9, 1)), "x")
+        if number % MAX_BATCH_COMMANDS == 0:
+            sequencer.committed(batch_of(sequencer))
     sequencer.offer(entry(CancelAll(ALICE), "all"), "x")
-    sequencer.offer(deposit(command_id="after"), "y")
+    sequencer.offer(plain(command_id="after"), "y")
     batch = batch_of(sequencer)
-    ticks = [f"tick-{seq}" for seq in range(2, 2 + PIECES)]
-    assert ids_of(batch) == ["all", *ticks, "after"]
+    first = row_of(batch).first_seq
+    assert ids_of(batch) == ["all", f"tick-{first + 1}", f"tick-{first + 2}", "after"]
     assert [token for token, _ in sequencer.committed(batch)] == ["x", "y"]
 
 
 def test_an_idle_engine_ticks_once_when_something_is_due_and_not_before() -> None:
-    sequencer = new()
-    sequencer.offer(entry(TripBreaker(World.DEMO, "", "why", "who", until_ns=NOW_NS + 1_000_000)), "x")
+    sequencer = opened()
+    sequencer.offer(entry(TripBreaker(World.TRADING, SYMBOL, "why", "who", NOW_NS + 1_000_000), account_id=HOUSE), "x")
     sequencer.committed(batch_of(sequencer))
     assert sequencer.next_batch(NOW_NS + 999_999) is None
     batch = batch_of(sequencer, NOW_NS + 1_000_000)
-    assert batch.row is not None
-    (tick,) = commands_of(batch.row)
+    (tick,) = commands_of(row_of(batch))
     assert (tick.account_id, decode_command(tick.body), tick.not_after_ns) == (HOUSE, Tick(), tick.now_ns)
     assert batch.outcomes == []
     sequencer.committed(batch)
@@ -265,19 +288,13 @@ def test_an_idle_engine_ticks_once_when_something_is_due_and_not_before() -> Non
 
 
 def test_whoever_waits_when_the_engine_ends_is_named() -> None:
-    sequencer = new()
-    sequencer.offer(deposit(), "applied")
+    sequencer = opened()
+    sequencer.offer(plain(), "applied")
     batch_of(sequencer)
-    sequencer.offer(deposit(), "waiting")
-    sequencer.offer_read(_total, "reading")
+    sequencer.offer(plain(), "waiting")
+    sequencer.offer_read(held, "reading")
     assert sequencer.abandoned() == ["applied", "waiting", "reading"]
 
 
-def _total(machine: Machine) -> int:
-    assert isinstance(machine, TinyMachine)
-    return machine.state.total[ALICE]
-
-
 def _nothing(machine: Machine) -> int:
-    assert isinstance(machine, TinyMachine)
-    return machine.state.total[-1]
+    return machine.balances_of(ALICE)[9].held
