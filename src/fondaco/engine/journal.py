@@ -137,8 +137,13 @@ def replayed(machine: Machine, mark: Mark, row: JournalRow) -> Replayed:
         JournalError: it cannot be read.
     """
     commands = following(mark, row)
-    for seq, command in enumerate(commands, row.first_seq):
-        machine.apply(command.submission, seq, command.now_ns)
+    try:
+        for seq, command in enumerate(commands, row.first_seq):
+            if command.now_ns < machine.now_ns:
+                raise JournalError(f"In batch {row.batch_no} of the journal time goes back at command {seq}.")
+            machine.apply(command.submission, seq, command.now_ns)
+    except msgspec.DecodeError as error:
+        raise JournalError(f"Batch {row.batch_no} of the journal holds what is no command: {error}.") from error
     events = machine.log.take()
     chain_hash = chained(mark.chain_hash, events)
     if chain_hash != row.chain_hash:

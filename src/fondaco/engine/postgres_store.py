@@ -9,6 +9,7 @@ comes to nothing.
 This session needs a server connection of its own. Everything else works through a transaction-mode pooler.
 """
 
+import asyncio
 from typing import Any, Final, LiteralString
 
 import psycopg
@@ -29,7 +30,9 @@ EVICTION_WAIT_MS: Final = 5_000
 """How long a session that was told to end may take to."""
 CONNECT_TIMEOUT_S: Final = 5
 STATEMENT_TIMEOUT_MS: Final = 10_000
-"""A commit that takes longer has failed."""
+"""The server gives up a commit that takes longer."""
+ANSWER_WAIT_S: Final = 15.0
+"""A server that has not answered by then is lost, whatever its connection says."""
 PART_BYTES: Final = 8 * 1024 * 1024
 """Snapshots are stored in pieces of this size."""
 MUST_BE_ON: Final = ("fsync", "full_page_writes", "synchronous_commit")
@@ -110,10 +113,11 @@ class PostgresLease:
 
     async def _execute(self, statement: LiteralString, values: tuple[Any, ...]) -> psycopg.AsyncCursor[TupleRow]:
         try:
-            return await self._connection.execute(statement, values, prepare=True)
+            async with asyncio.timeout(ANSWER_WAIT_S):
+                return await self._connection.execute(statement, values, prepare=True)
         except UniqueViolation as error:
             raise self._fenced() from error
-        except (psycopg.Error, OSError) as error:
+        except (psycopg.Error, OSError) as error:  # TimeoutError is an OSError
             raise StoreLostError(f"The engine's session with the database is lost: {one_line(error)}.") from error
 
     def _fenced(self) -> FencedError:

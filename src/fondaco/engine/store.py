@@ -26,6 +26,15 @@ class StoreLostError(Exception):
     """The session with the store is lost. Whether what was just being committed is there, only the journal knows."""
 
 
+class Identity(NamedTuple):
+    """Who asks for the lease."""
+
+    holder: str
+    """For people."""
+    address: str
+    """Where clients reach it."""
+
+
 class SnapshotHead(NamedTuple):
     """What is known of a snapshot without reading it."""
 
@@ -70,7 +79,7 @@ class Store(Protocol):
 
         Args:
             holder: who asks, for people.
-            address: where its clients reach it.
+            address: where clients reach it.
             evict: end the session of a holder that has not been heard of for `STALE_S`.
         """
         ...

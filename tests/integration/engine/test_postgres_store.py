@@ -188,6 +188,18 @@ async def cuttable(database_url: str) -> AsyncIterator[tuple[str, asyncio.Event]
         yield urlunsplit(parts._replace(netloc=f"{password}@127.0.0.1:{own_port}", query="sslmode=disable")), cut
 
 
+async def test_a_server_that_does_not_answer_is_lost_after_a_while(
+    store: PostgresStore, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_store, "ANSWER_WAIT_S", 0.05)
+    lease = await led(store)
+    with psycopg.connect(database.url) as other:
+        other.execute("SELECT FROM leases FOR UPDATE")
+        with pytest.raises(StoreLostError):
+            await lease.append(row(1))
+    await lease.aclose()
+
+
 async def test_a_beat_and_a_commit_are_signs_of_life_in_the_servers_time(
     store: PostgresStore, database: Database
 ) -> None:
@@ -208,7 +220,7 @@ async def test_a_beat_and_a_commit_are_signs_of_life_in_the_servers_time(
 async def test_a_beat_tells_how_far_the_tables_are(store: PostgresStore, database: Database) -> None:
     lease = await led(store)
     assert await lease.beat() == 0
-    execute(database.url, "INSERT INTO watermarks VALUES ('projection', 3, 41, '', now())")
+    execute(database.url, "INSERT INTO watermarks VALUES ('projection', 3, 41, sha256(''), now())")
     assert await lease.beat() == 41
     await lease.aclose()
 

@@ -80,6 +80,16 @@ def test_a_machine_that_comes_to_something_else_is_told_where() -> None:
         replayed(machine, mark, row)
 
 
+def test_time_that_goes_back_and_what_is_no_command_are_named() -> None:
+    machine, mark = opened()
+    early = msgspec.structs.replace(command(1), now_ns=NOW_NS - 1_000)
+    no_command = msgspec.structs.replace(command(1), body=msgspec.Raw(msgspec.msgpack.encode(["nothing"])))
+    for changed, said in ((early, "time goes back at command 12"), (no_command, "holds what is no command")):
+        row = row_of(machine, mark, 1)._replace(body=encoded([changed]))
+        with pytest.raises(JournalError, match=f"atch 2 of the journal {said}"):
+            replayed(load(dump(machine)), mark, row)
+
+
 @pytest.mark.parametrize(
     ("change", "error", "said"),
     [
