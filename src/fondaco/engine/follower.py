@@ -75,17 +75,21 @@ class Follower:
         Raises:
             JournalError: the journal cannot be followed; the message says where and why.
         """
+        is_away = False
         while True:
             try:
                 lease = await self._step()
             except DatabaseUnavailableError as error:
-                log.info("follower.waits_for_database", error=str(error))
+                if not is_away:
+                    log.info("follower.waits_for_database", error=str(error))
+                is_away = True
                 self._watermark = None  # what was being written may be there, or not
                 await asyncio.sleep(RETRY_S)
-            else:
-                if lease is not None:
-                    log.info("follower.takes_over", seq=self.standing.mark.seq, epoch=lease.epoch)
-                    return lease
+                continue
+            is_away = False
+            if lease is not None:
+                log.info("follower.takes_over", seq=self.standing.mark.seq, epoch=lease.epoch)
+                return lease
 
     async def _step(self) -> Lease | None:
         if not self._pending:

@@ -91,9 +91,12 @@ class Node:
 
 async def patiently(work: Callable[[], Awaitable[T]]) -> T:
     """Do something; while the database is away, again and again."""
+    said = False
     while True:
         try:
             return await work()
         except DatabaseUnavailableError as error:
-            log.info("engine.waits_for_database", error=str(error))
+            if not said:
+                log.info("engine.waits_for_database", error=str(error))
+            said = True
         await asyncio.sleep(RETRY_S)

@@ -72,6 +72,7 @@ SELECT batch_no, first_seq, last_seq, epoch, codec, rules_version, last_ns, chai
 FROM journal WHERE batch_no > %s ORDER BY batch_no LIMIT %s
 """
 _END = "SELECT batch_no, last_seq, chain_hash FROM journal ORDER BY batch_no DESC LIMIT 1"
+_UNTIL = "SELECT COALESCE(max(batch_no), 0) FROM journal WHERE last_seq <= %s AND last_ns <= %s"
 _SAVE = """
 INSERT INTO snapshots (batch_no, seq, chain_hash, state_hash, codec, rules_version, byte_count, created_at)
 VALUES (%s, %s, %b, %b, %s, %s, %s, clock_timestamp()) ON CONFLICT DO NOTHING
@@ -171,6 +172,13 @@ class PostgresStore:
         async with self._database.driver_transaction() as connection:
             cursor = await connection.execute(_ROWS, (batch_no, limit), binary=True)
             return [JournalRow(*row) for row in await cursor.fetchall()]
+
+    async def batch_until(self, seq: int, now_ns: int) -> int:
+        """Looks through the whole journal but for its bodies, which lie apart."""
+        async with self._database.driver_transaction() as connection:
+            found = await (await connection.execute(_UNTIL, (seq, now_ns))).fetchone()
+        assert found is not None, "an aggregate always returns a row"
+        return int(found[0])
 
     async def save_snapshot(self, head: SnapshotHead, body: bytes) -> None:
         """All of it in one transaction."""

@@ -96,6 +96,10 @@ class Store(Protocol):
         """The batches after that one, at most so many."""
         ...
 
+    async def batch_until(self, seq: int, now_ns: int) -> int:
+        """The last batch that ends neither after this command nor after this moment; 0 when there is none."""
+        ...
+
     async def save_snapshot(self, head: SnapshotHead, body: bytes) -> None:
         """Keep a snapshot, and of all only the newest `KEPT_SNAPSHOTS`. One that is there already stays as it is."""
         ...
