@@ -60,6 +60,11 @@ def limit(account_id: int, side: Side, price_ticks: int, lots: int) -> PlaceOrde
     )
 
 
+def crossing(account_id: int, step: int) -> PlaceOrder:
+    """One of an endless series of orders: buys and sells round one price, most of which meet sooner or later."""
+    return limit(account_id, Side.BUY if step % 2 else Side.SELL, 50_000 + step % 7 - 3, 1 + step % 5)
+
+
 def set_aside(amount: int, account_id: int = ALICE) -> RequestWithdrawal:
     """Alice's plainest command: afterwards so much more of her money is held."""
     return RequestWithdrawal(account_id, "USDT", amount)
