@@ -34,6 +34,9 @@ DATABASE_WAIT_S = 330.0
 PAGE_RETRY_S = 0.1
 OUTPUT_WAIT_S = 2.0
 """How long a stopping house waits for a terminal to take its last lines."""
+WORKERS = ("record", "feed", "jobs", "engine", "follower")
+"""What needs tables. Who comes first ends last: the recorder stores what the feed brought last, and the follower is not
+to take over from an engine that only stops."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -134,7 +137,7 @@ class House:
         finally:
             migration.cancel()
             await asyncio.wait((migration,))
-        for name in ("record", "feed", "jobs"):
+        for name in WORKERS:
             await self._supervisor.start(name)
 
     async def _migrate(self) -> None:
@@ -168,8 +171,7 @@ class House:
         fd = self._listener.fileno()
         programs = [
             self._command("serve", "serve", "--supervised", f"--listening-fd={fd}", pass_fds=(fd,)),
-            # The recorder stands before the feed, and so ends after it: it stores what the feed brought last.
-            *(self._command(name, name, "--supervised") for name in ("record", "feed", "jobs")),
+            *(self._command(name, name, "--supervised") for name in WORKERS),
         ]
         if self._postgres is not None:
             programs.insert(0, Program("database", self._postgres.launch, ENDING))

@@ -102,6 +102,20 @@ class JobsSettings(_Group):
     """Messages of the outbox that were delivered longer ago than this are deleted."""
 
 
+class EngineSettings(_Group):
+    """The engine: the one process that does commands, and the follower behind it."""
+
+    direct_url: str | None = None
+    """Address that leads to the database server itself, where DATABASE_URL leads through a transaction-mode pooler.
+    The engine's lease needs a session of its own."""
+    queue_commands: int = Field(default=10_000, ge=10)
+    """Commands that may wait for their turn; one more is answered 503. The last tenth is for cancels and the house."""
+    follower_lag_commands: int = Field(default=2_000_000, ge=10)
+    """Commands that the tables may be behind; further behind, new ones are answered 503. The last tenth is likewise."""
+    snapshot_commands: PositiveInt = 500_000
+    """The follower keeps a snapshot after so many commands. A start replays the commands since the last one."""
+
+
 class MarketSettings(_Group):
     """Feeds, recorder and candles."""
 
@@ -209,6 +223,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     bus: BusSettings = BusSettings()
     jobs: JobsSettings = JobsSettings()
+    engine: EngineSettings = EngineSettings()
     market: MarketSettings = MarketSettings()
     stream: StreamSettings = StreamSettings()
 

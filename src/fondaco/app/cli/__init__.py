@@ -27,7 +27,7 @@ its data. Settings come from the environment, then from fondaco.toml: docs/setti
 """
 
 UP = """
-Start the whole house and keep it running: database, web page, feed, recorder and jobs.
+Start the whole house and keep it running: database, web page, feed, recorder, jobs and the engine with its follower.
 
 You need this first, and often nothing else. The page answers at once, while the database is made ready and the feed is
 chosen behind it. Processes that end are started again. Ctrl-C stops the house in order; a second Ctrl-C hurries.
@@ -64,6 +64,21 @@ Work through jobs: purges, reports, whatever was put off for later.
 `fondaco up` runs this for you. A second one shares the work.
 
     fondaco jobs
+"""
+ENGINE = """
+Do the commands that move money: the one process that writes the journal.
+
+`fondaco up` runs this for you. While another engine leads, this one follows it and takes over when that one dies. Run
+it yourself on a second machine to have a standby there.
+
+    fondaco engine
+"""
+FOLLOWER = """
+Follow the engine: check its journal, bring the tables on, keep snapshots, and take over when it falls silent.
+
+`fondaco up` runs this for you.
+
+    fondaco follower
 """
 DB = """
 The database: bring its tables up to date, back it up and restore it, write the next migration.
@@ -155,6 +170,16 @@ When the disk fills. Whole weeks are dropped at once, the rest an hour at a time
     fondaco ticks purge --older-than 30d
 """
 
+REPLAY = """
+Do the journal's commands again, up to some moment, and print what the house was then: state hash and balances.
+
+To answer "what was it when": nothing is changed, and the house may run meanwhile.
+
+    fondaco replay
+    fondaco replay --until 1500000
+    fondaco replay --until 2026-11-21T12:00:00Z
+"""
+
 DOCTOR = """
 Check up on the house: settings, folder, disk, processes, bus, database, schema, feeds, and what has been left undone.
 
@@ -170,6 +195,9 @@ app.command("fondaco.app.processes.serve:serve", help=SERVE)
 app.command("fondaco.app.processes.feed:feed", help=FEED)
 app.command("fondaco.app.processes.record:record", help=RECORD)
 app.command("fondaco.app.processes.jobs:jobs", help=JOBS)
+app.command("fondaco.app.processes.engine:engine", help=ENGINE)
+app.command("fondaco.app.processes.engine:follower", help=FOLLOWER)
+app.command("fondaco.app.cli.journal:replay", help=REPLAY)
 app.command("fondaco.app.cli.doctor:doctor", help=DOCTOR)
 
 db = App(name="db", help=DB)

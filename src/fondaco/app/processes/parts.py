@@ -5,7 +5,7 @@ import gc
 import signal
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import uvloop
 
@@ -17,6 +17,8 @@ from fondaco.infra.bus.port import Bus
 from fondaco.infra.database import Database, shared_database
 from fondaco.infra.errors import UserError
 from fondaco.infra.settings import Settings
+
+T = TypeVar("T")
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 DATABASE_WAIT_S = 5.0
@@ -30,10 +32,10 @@ class Parts(NamedTuple):
     bus: Bus
 
 
-def run(work: Coroutine[Any, Any, None]) -> None:
-    """Run a process's work to its end on a fast event loop."""
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a process's work to its end on a fast event loop; returns what it returns."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(work)
+        return runner.run(work)
 
 
 def settle() -> None:
@@ -47,12 +49,24 @@ def settle() -> None:
 
 @asynccontextmanager
 async def house_parts(settings: Settings, name: str, *, supervised: bool) -> AsyncIterator[Parts]:
-    """Database and bus of the house that this process belongs to.
+    """Database and bus of the house that this process belongs to. Arguments and errors as `own_database`'s."""
+    async with own_database(settings, name, supervised=supervised) as database:
+        try:
+            async with open_bus(settings, must_answer=not supervised) as bus:
+                settle()
+                yield Parts(database, bus)
+        except NoHouseError as error:
+            raise UserError(str(error)) from error
+
+
+@asynccontextmanager
+async def own_database(settings: Settings, name: str, *, supervised: bool) -> AsyncIterator[Database]:
+    """The database of the house that this process belongs to.
 
     Args:
         settings: of the house.
         name: of the process.
-        supervised: the supervisor has seen to both; they may be away for a while.
+        supervised: the supervisor has seen to everything that this process needs; it may be away for a while.
 
     Raises:
         UserError: there is no house.
@@ -63,11 +77,7 @@ async def house_parts(settings: Settings, name: str, *, supervised: bool) -> Asy
             url = await answering_url(settings, wait_s=DATABASE_WAIT_S)
     database = shared_database(url, settings.database, application=name)
     try:
-        async with open_bus(settings, must_answer=not supervised) as bus:
-            settle()
-            yield Parts(database, bus)
-    except NoHouseError as error:
-        raise UserError(str(error)) from error
+        yield database
     finally:
         await database.dispose()
 

@@ -1,0 +1,90 @@
+"""The processes of the engine: the one that leads, and the one that follows and stands by.
+
+Both run the same node. Whatever ends it, an exit is no loss: what was acknowledged is in the journal, the supervisor
+starts it again, and meanwhile the other one leads.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+import structlog
+from cyclopts import Parameter
+
+from fondaco.app.configuration import begin
+from fondaco.app.processes.parts import own_database, run, stop_event
+from fondaco.engine.journal import JournalError
+from fondaco.engine.leader import Leader
+from fondaco.engine.node import Node
+from fondaco.engine.postgres_store import PostgresStore
+from fondaco.engine.sequencer import Bounds, ClockJumpError
+from fondaco.engine.store import FencedError, Identity, StoreLostError
+from fondaco.engine.watermarks import WatermarkProjector
+from fondaco.infra.database import Database
+from fondaco.infra.errors import UserError
+from fondaco.infra.settings import Settings
+
+log = structlog.get_logger()
+
+FAILED = 1
+"""Exit code of an engine that has ended and is to be started again."""
+
+
+def engine(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> int:
+    """Lead."""
+    return run(_engine(begin("engine"), "engine", Node.lead_or_follow, supervised=supervised))
+
+
+def follower(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> int:
+    """Follow."""
+    return run(_engine(begin("follower"), "follower", Node.follow, supervised=supervised))
+
+
+async def _engine(
+    settings: Settings, name: str, work: Callable[[Node], Coroutine[Any, Any, None]], *, supervised: bool
+) -> int:
+    async with own_database(settings, name, supervised=supervised) as database:
+        leaders: list[Leader] = []
+        node = node_of(settings, database, name, leaders.append)
+        try:
+            await _until_stopped(work(node), leaders)
+        except ClockJumpError as error:
+            raise UserError(str(error)) from error
+        except (FencedError, StoreLostError, JournalError) as error:
+            log.error("engine.ended", why=str(error))  # noqa: TRY400 - the sentence says it all
+            return FAILED
+    return 0
+
+
+def node_of(settings: Settings, database: Database, name: str, led: Callable[[Leader], None]) -> Node:
+    """The node of a process, as the settings want it."""
+    bounds = Bounds(settings.engine.queue_commands, settings.engine.follower_lag_commands)
+    return Node(
+        PostgresStore(database, settings.engine.direct_url),
+        WatermarkProjector(database),
+        Identity(f"{name} of {socket.gethostname()}, process {os.getpid()}", ""),
+        bounds,
+        snapshot_commands=settings.engine.snapshot_commands,
+        led=led,
+    )
+
+
+async def _until_stopped(work: Coroutine[Any, Any, None], leaders: list[Leader]) -> None:
+    """Run until it ends or a signal to stop comes: then a leader answers whoever waits, and a follower just ends."""
+    working = asyncio.ensure_future(work)
+    stopped = asyncio.ensure_future(stop_event().wait())
+    try:
+        await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if leaders:
+            leaders[-1].stop()
+        elif not working.done():
+            working.cancel()
+        await asyncio.wait((working,))
+        if not working.cancelled():
+            await working
+    finally:
+        stopped.cancel()
+        working.cancel()
+        await asyncio.wait((working, stopped))

@@ -1,0 +1,53 @@
+"""Engines for tests: a leader on a store, an open exchange, and commands under ids of their own."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import count
+
+from fondaco.core.commands import HOUSE, Command
+from fondaco.core.replies import Answer, Refused
+from fondaco.engine.client import EngineClient
+from fondaco.engine.leader import Leader
+from fondaco.engine.recovery import recovered
+from fondaco.engine.sequencer import Bounds
+from fondaco.engine.store import Store
+from support.floor import OPENING, VALID_NS, set_aside
+
+WIDE = Bounds(queue_commands=10_000, follower_lag=1_000_000)
+_numbers = count()
+
+
+@asynccontextmanager
+async def leading(store: Store, bounds: Bounds = WIDE) -> AsyncIterator[Leader]:
+    """An engine that leads until the block ends, and is stopped in order."""
+    standing = await recovered(store)
+    lease = await store.acquire("test", "here")
+    assert lease is not None
+    leader = Leader(lease, standing, bounds)
+    running = asyncio.ensure_future(leader.run())
+    try:
+        yield leader
+    finally:
+        leader.stop()
+        await running
+
+
+async def submit(client: EngineClient, account_id: int, command: Command, command_id: str = "") -> Answer:
+    """Have a command done, under an id of its own unless one is given."""
+    return await client.submit(
+        account_id, command, command_id=command_id or f"t{next(_numbers)}", not_after_ns=time.time_ns() + VALID_NS
+    )
+
+
+async def open_exchange(client: EngineClient) -> None:
+    """Do what opens the exchange of `support.floor`."""
+    for number, command in enumerate(OPENING):
+        answer = await submit(client, HOUSE, command, f"open-{number}")
+        assert not isinstance(answer.reply, Refused), answer
+
+
+async def set_aside_often(client: EngineClient, account_id: int, times: int) -> list[Answer]:
+    """Submit so many commands at once; returns their answers in order."""
+    return list(await asyncio.gather(*(submit(client, account_id, set_aside(1, account_id)) for _ in range(times))))
