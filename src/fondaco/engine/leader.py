@@ -33,10 +33,17 @@ class Leader:
         standing: a machine at the journal's end.
         bounds: how much may wait.
         clock_ns: the wall clock.
+        spent_ns: a clock that only measures how long something takes.
     """
 
     def __init__(
-        self, lease: Lease, standing: Standing, bounds: Bounds, *, clock_ns: Callable[[], int] = time.time_ns
+        self,
+        lease: Lease,
+        standing: Standing,
+        bounds: Bounds,
+        *,
+        clock_ns: Callable[[], int] = time.time_ns,
+        spent_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._lease = lease
         self._clock_ns = clock_ns
@@ -46,7 +53,7 @@ class Leader:
             epoch=lease.epoch,
             bounds=bounds,
             clock_ns=lease.clock_ns,
-            spent_ns=time.monotonic_ns,
+            spent_ns=spent_ns,
         )
         self._woken = asyncio.Event()
         self._is_stopping = False

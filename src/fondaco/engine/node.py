@@ -5,6 +5,7 @@ leader dies the follower leads; the one that is started again finds the lease ta
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -31,9 +32,11 @@ class Node:
         bounds: how much may wait while this leads.
         snapshot_commands: see `Follower`.
         led: called with the leader as soon as this is one.
+        clock_ns: see `Leader`.
+        spent_ns: see `Leader`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is another thing, and a process has them all
         self,
         store: Store,
         projector: Projector,
@@ -42,6 +45,8 @@ class Node:
         *,
         snapshot_commands: int,
         led: Callable[[Leader], None],
+        clock_ns: Callable[[], int] = time.time_ns,
+        spent_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._store = store
         self._projector = projector
@@ -49,6 +54,8 @@ class Node:
         self._bounds = bounds
         self._snapshot_commands = snapshot_commands
         self._led = led
+        self._clock_ns = clock_ns
+        self._spent_ns = spent_ns
 
     async def lead_or_follow(self) -> None:
         """Take the lease if it is free; follow otherwise. Returns when the leader was stopped; raises as it does."""
@@ -83,7 +90,7 @@ class Node:
         except BaseException:
             await lease.aclose()
             raise
-        leader = Leader(lease, standing, self._bounds)
+        leader = Leader(lease, standing, self._bounds, clock_ns=self._clock_ns, spent_ns=self._spent_ns)
         log.info("engine.leads", epoch=lease.epoch, seq=standing.mark.seq)
         self._led(leader)
         await leader.run()

@@ -118,6 +118,8 @@ class Sequencer(Generic[Token]):
         self._spent_ns = spent_ns
         self._follower_seq = mark.seq
         self._waiting: deque[tuple[Entry | Read, Token]] = deque()
+        self._in_hand: list[Token] = []
+        """Whose commands were taken out of the queue and are in no batch yet."""
         self._uncommitted: deque[Batch[Token]] = deque()
 
     @property
@@ -157,6 +159,7 @@ class Sequencer(Generic[Token]):
         row = self._row(commands, events) if commands else None
         batch = Batch(row, events, outcomes)
         self._uncommitted.append(batch)
+        self._in_hand.clear()
         return batch
 
     def committed(self, batch: Batch[Token]) -> list[tuple[Token, object]]:
@@ -168,8 +171,9 @@ class Sequencer(Generic[Token]):
     def abandoned(self) -> list[Token]:
         """Whoever will get no outcome from here any more. The sequencer is of no use after that."""
         tokens = [token for batch in self._uncommitted for token, _ in batch.outcomes]
-        tokens += [token for _, token in self._waiting]
+        tokens += [*self._in_hand, *(token for _, token in self._waiting)]
         self._uncommitted.clear()
+        self._in_hand.clear()
         self._waiting.clear()
         return tokens
 
@@ -202,6 +206,8 @@ class Sequencer(Generic[Token]):
             work, token = self._next(now_ns, is_idle=not commands)
             if work is None:
                 break
+            if token is not None:
+                self._in_hand.append(token)
             outcome: object
             if isinstance(work, Entry):
                 sent = work.submission

@@ -180,6 +180,17 @@ To answer "what was it when": nothing is changed, and the house may run meanwhil
     fondaco replay --until 2026-11-21T12:00:00Z
 """
 
+SIMULATE = """
+Let a house live through bad luck on a virtual clock, and ask whether anything was lost, done twice or made up.
+
+Two real engines and a handful of traders; commits fail, processes die, clocks jump, messages come late, twice or never.
+The same seed gives the same run, so what is found can be looked at. Ends with 1 when something is wrong.
+
+    fondaco simulate
+    fondaco simulate --seed 4711 --steps 10000
+    fondaco simulate --runs 100
+"""
+
 DOCTOR = """
 Check up on the house: settings, folder, disk, processes, bus, database, schema, feeds, and what has been left undone.
 
@@ -198,6 +209,7 @@ app.command("fondaco.app.processes.jobs:jobs", help=JOBS)
 app.command("fondaco.app.processes.engine:engine", help=ENGINE)
 app.command("fondaco.app.processes.engine:follower", help=FOLLOWER)
 app.command("fondaco.app.cli.journal:replay", help=REPLAY)
+app.command("fondaco.app.cli.simulation:simulate", help=SIMULATE)
 app.command("fondaco.app.cli.doctor:doctor", help=DOCTOR)
 
 db = App(name="db", help=DB)

@@ -19,9 +19,9 @@ from fondaco.engine.journal import JournalError
 from fondaco.engine.leader import Leader
 from fondaco.engine.node import Node
 from fondaco.engine.postgres_store import PostgresStore
+from fondaco.engine.projection.projector import TableProjector
 from fondaco.engine.sequencer import Bounds, ClockJumpError
 from fondaco.engine.store import FencedError, Identity, StoreLostError
-from fondaco.engine.watermarks import WatermarkProjector
 from fondaco.infra.database import Database
 from fondaco.infra.errors import UserError
 from fondaco.infra.settings import Settings
@@ -63,7 +63,7 @@ def node_of(settings: Settings, database: Database, name: str, led: Callable[[Le
     bounds = Bounds(settings.engine.queue_commands, settings.engine.follower_lag_commands)
     return Node(
         PostgresStore(database, settings.engine.direct_url),
-        WatermarkProjector(database),
+        TableProjector(database),
         Identity(f"{name} of {socket.gethostname()}, process {os.getpid()}", ""),
         bounds,
         snapshot_commands=settings.engine.snapshot_commands,
