@@ -285,8 +285,6 @@ def posting_refusal(debit: Balance, credit: Balance, amount: int) -> Refusal | N
         return Refusal.AMOUNT_NOT_POSITIVE
     if debit is credit:
         return Refusal.SAME_BALANCE
-    if not debit.may_go_negative and debit.available < amount:
-        return Refusal.INSUFFICIENT_FUNDS
     if debit.total - amount < -MAX_TOTAL or credit.total + amount > MAX_TOTAL:
         return Refusal.BALANCE_LIMIT
-    return None
+    return None if debit.may_go_negative or debit.available >= amount else Refusal.INSUFFICIENT_FUNDS

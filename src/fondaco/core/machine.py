@@ -227,14 +227,18 @@ class Machine:
             left -= work_on(house, left)
         while left > 0 and house.due and house.due[0][0] <= house.now_ns:
             _, kind, id_ = heapq.heappop(house.due)
-            left -= 1
-            if kind == BREAKER_ENDS:
-                self._end_breaker(id_)
-            elif id_ in house.orders:
-                take_back(house, house.orders[id_], OrderState.EXPIRED, CloseReason.TIME_PASSED)
+            # What has ended already counts for nothing: a machine loaded from a dump has no reminder of it.
+            left -= self._end_breaker(id_) if kind == BREAKER_ENDS else self._expire(id_)
 
-    def _end_breaker(self, breaker_id: int) -> None:
+    def _end_breaker(self, breaker_id: int) -> bool:
         for breaker in self.house.breakers.values():
             if breaker.breaker_id == breaker_id:
-                governing.lift(self.house, breaker.world, breaker.symbol)
-                return
+                return governing.lift(self.house, breaker.world, breaker.symbol)
+        return False
+
+    def _expire(self, order_id: int) -> bool:
+        order = self.house.orders.get(order_id)
+        if order is None:
+            return False
+        take_back(self.house, order, OrderState.EXPIRED, CloseReason.TIME_PASSED)
+        return True

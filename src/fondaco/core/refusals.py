@@ -2,7 +2,8 @@
 
 A refusal is a value, never an exception: it is journaled, replayed and answered like any other reply. When several
 reasons hold, the one that stands first here is given; tests reach every one of them in this order, and the page
-``docs/refusals.md`` is written from this file.
+``docs/refusals.md`` is written from this file. Of an order's numbers the price is asked about before the trigger, and
+the trigger before the quantity. Who may not do something is told no more about it, and of limits the narrowest is told.
 """
 
 from enum import StrEnum
@@ -16,9 +17,9 @@ class Refusal(StrEnum):
     EXPIRED_IN_QUEUE = "expired_in_queue"
     LIFETIME_TOO_LONG = "lifetime_too_long"
     BAD_COMMAND_ID = "bad_command_id"
+    HOUSE_ONLY = "house_only"
     BAD_TEXT = "bad_text"
     OUT_OF_RANGE = "out_of_range"
-    HOUSE_ONLY = "house_only"
 
     # Who and for whom.
     UNKNOWN_USER = "unknown_user"
@@ -117,9 +118,9 @@ SENTENCES: dict[Refusal, str] = {
     Refusal.EXPIRED_IN_QUEUE: "The command came to its turn after the moment until which it was valid.",
     Refusal.LIFETIME_TOO_LONG: "A command may be valid for a minute at most. Say an earlier moment.",
     Refusal.BAD_COMMAND_ID: "A command id has 1 to 64 printable characters.",
+    Refusal.HOUSE_ONLY: "Only the house itself may do this.",
     Refusal.BAD_TEXT: "A name, a note or a reason is empty, too long or has characters that are not printable.",
     Refusal.OUT_OF_RANGE: "An amount lies beyond what the house can count.",
-    Refusal.HOUSE_ONLY: "Only the house itself may do this.",
     Refusal.UNKNOWN_USER: "There is no such user.",
     Refusal.USER_EXISTS: "This user is there already.",
     Refusal.UNKNOWN_ACCOUNT: "There is no such account.",
@@ -127,7 +128,7 @@ SENTENCES: dict[Refusal, str] = {
     Refusal.ACCOUNT_CLOSED: "The account is closed.",
     Refusal.USER_SUSPENDED: "The user is suspended.",
     Refusal.ACCOUNT_FROZEN: "The account is frozen.",
-    Refusal.ACCOUNT_IN_USE: "The account has open orders or holds. Cancel or release them first.",
+    Refusal.ACCOUNT_IN_USE: "The account has open orders, holds or money. Cancel, release or move them first.",
     Refusal.WRONG_WORLD: "This is not possible in the account's world.",
     Refusal.TOO_MANY_ACCOUNTS: "The user has as many accounts as one may have.",
     Refusal.UNKNOWN_ASSET: "There is no such asset.",

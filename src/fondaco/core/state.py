@@ -88,7 +88,7 @@ class Order(Row, tag="order"):
     post_only: bool
     self_trade: SelfTrade
     lots: int
-    """0 for a market order by quote quantity."""
+    """Of a market order by quote quantity, those that it came to."""
     price_ticks: int
     """0 for an order without a price."""
     trigger_ticks: int

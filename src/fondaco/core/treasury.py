@@ -77,14 +77,16 @@ def transfer(house: House, command: Transfer) -> Reply:
     """Move money between two accounts of one user."""
     source = house.accounts.get(command.account_id)
     target = house.accounts.get(command.to_account_id)
-    refusal = house.acting_refusal(source)
-    if source is None or refusal is not None:
-        return Refused(refusal or Refusal.UNKNOWN_ACCOUNT)
+    if source is None:
+        return Refused(Refusal.UNKNOWN_ACCOUNT)
     # An account of somebody else looks missing.
     if target is None or target.user_id != source.user_id:
         return Refused(Refusal.FOREIGN_ACCOUNT)
     if target.status is AccountStatus.CLOSED:
         return Refused(Refusal.ACCOUNT_CLOSED)
+    refusal = house.acting_refusal(source)
+    if refusal is not None:
+        return Refused(refusal)
     if target.world is not source.world:
         return Refused(Refusal.WRONG_WORLD)
     if command.asset not in house.assets:

@@ -203,9 +203,12 @@ def test_a_market_that_moves_too_far_halts_itself_and_goes_on_after_its_pause() 
         bob   sell 2 @111 | open               -- measured from 106 now
         alice buy 1 @111  | filled 1 fee 3
         house wait 10     | ok
-        bob   sell 1 @130 | open
-        alice buy 2 @130  | filled 2 fee 5     -- the first trade of a new window only begins it
-        alice buy 1 @100  | open
+        alice buy 1 @130  | filled 1 fee 3     -- at 111, which begins a new window
+        bob   sell 1 @116 | open
+        alice buy 1 @116  | filled 1 fee 3
+        bob   sell 1 @117 | open
+        alice buy 1 @117  | filled 1 fee 3     -- more than five per cent above 111
+        alice buy 1 @100  | breaker_active
     """)
     assert [each for each in played.events if isinstance(each, Breaker)] == []
 

@@ -103,7 +103,10 @@ def _replacing_refusal(house: House, market: Market, order: Order, open_lots: in
     account = house.accounts[order.account_id]
     more = max(0, open_lots - order.open_lots)
     notional = ticks * open_lots * market.step
-    return limit_refusal(house, market, account, Increase(order.side, more, notional, orders=0))
+    refusal = limit_refusal(house, market, account, Increase(order.side, more, notional, orders=0))
+    if refusal is None and order.post_only and market.would_take(order.side, ticks):
+        return Refusal.WOULD_TAKE
+    return refusal
 
 
 def _amended(market: Market, order: Order, *, kept_place: bool) -> OrderAmended:

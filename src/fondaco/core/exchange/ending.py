@@ -54,11 +54,11 @@ def work_on(house: House, most: int) -> int:
         ids = house.work_ids = _ids_of(house, work)
     count = 0
     while ids and count < most:
-        take_back(house, house.orders[ids.pop()], OrderState.CANCELLED, work.reason)
-        count += 1
-        while ids and ids[-1] not in house.orders:
-            ids.pop()
-    if not ids:
+        order = house.orders.get(ids.pop())
+        if order is not None:  # or it has ended since: by a command that came in between, or filled
+            take_back(house, order, OrderState.CANCELLED, work.reason)
+            count += 1
+    if not any(each in house.orders for each in ids):
         house.works.popleft()
         house.work_ids = None
     return count

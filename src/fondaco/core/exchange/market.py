@@ -73,8 +73,15 @@ class Market:
             return price_ticks * PPM > self.last_ticks * (PPM + band)
         return price_ticks * PPM < self.last_ticks * (PPM - band)
 
-    def is_halted_by(self, now_ns: int) -> bool:
-        """Whether the last trade moved the price too far within the window; begins a new window when one is over.
+    def would_take(self, side: Side, price_ticks: int) -> bool:
+        """Whether an order of this price would trade at once."""
+        best = self.book.best(side.opposite)
+        if not best:
+            return False
+        return best <= price_ticks if side is BUY else best >= price_ticks
+
+    def is_halted_by(self, price_ticks: int, now_ns: int) -> bool:
+        """Whether a trade moved the price too far within the window; begins a new window when one is over.
 
         The windows stand side by side, as a clock's hours do, so a move is measured from where its window began.
         """
@@ -82,9 +89,9 @@ class Market:
         if not terms.breaker_move_ppm:
             return False
         if not self.anchor_ticks or now_ns - self.anchor_ns >= terms.breaker_window_ns:
-            self.anchor_ticks, self.anchor_ns = self.last_ticks, now_ns
+            self.anchor_ticks, self.anchor_ns = price_ticks, now_ns
             return False
-        return abs(self.last_ticks - self.anchor_ticks) * PPM > self.anchor_ticks * terms.breaker_move_ppm
+        return abs(price_ticks - self.anchor_ticks) * PPM > self.anchor_ticks * terms.breaker_move_ppm
 
 
 def need_of_buy(market: Market, order: Order, price_ticks: int, lots: int) -> int:

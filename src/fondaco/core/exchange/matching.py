@@ -68,6 +68,7 @@ def settle(house: House, market: Market, order: Order, placed: Placed, limit_tic
         elif fill.meeting is Meeting.DECREMENTED:
             order.open_lots -= fill.lots
             maker.open_lots -= fill.lots
+            maker.updated_ns = house.now_ns
         else:
             maker.open_lots = 0
         _maker_after(house, market, maker, fill)

@@ -6,7 +6,7 @@ an order that would take when it must not, or would meet too many, has changed n
 
 from typing import Final
 
-from fondaco.core.book.vocabulary import BUY, Outcome, Side, Walk
+from fondaco.core.book.vocabulary import BUY, Outcome, Walk
 from fondaco.core.commands import PlaceOrder
 from fondaco.core.exchange.market import Market, need_of_buy
 from fondaco.core.exchange.matching import send, settle
@@ -88,7 +88,7 @@ def _place_limit(house: House, market: Market, account: Account, command: PlaceO
         return Refused(refusal)
     if rests and market.live_orders >= terms.max_open_orders:
         return Refused(Refusal.BOOK_FULL)
-    if command.post_only and _would_take(market, command.side, ticks):
+    if command.post_only and market.would_take(command.side, ticks):
         return Refused(Refusal.WOULD_TAKE)
     if command.time_in_force is _FOK and _walk(market, account, command, ticks, lots).lots < lots:
         return Refused(Refusal.NOT_FILLABLE)
@@ -116,13 +116,12 @@ def _place_market(house: House, market: Market, account: Account, command: Place
     bound = market.bound_ticks(side, market.last_ticks)
     if command.quote_quantity:
         lots = _lots_for(market, account, command, bound)
-        if not lots:
-            offered = _walk(market, account, command, bound, terms.max_order_lots).lots
-            return Refused(Refusal.QUANTITY_NOT_POSITIVE if offered else Refusal.NO_LIQUIDITY)
+        if not lots and _walk(market, account, command, bound, terms.max_order_lots).lots:
+            return Refused(Refusal.QUANTITY_NOT_POSITIVE)
     else:
         lots = command.quantity // terms.lot
     walk = _walk(market, account, command, bound, lots)
-    refusal = limit_refusal(house, market, account, Increase(side, lots, walk.notional * market.step))
+    refusal = limit_refusal(house, market, account, Increase(side, walk.lots, walk.notional * market.step))
     if refusal is not None:
         return Refused(refusal)
     if not walk.lots:
@@ -211,13 +210,6 @@ def _need(house: House, market: Market, order: Order, limit_ticks: int) -> tuple
         balance = house.ledger.balance(order.account_id, instrument.quote.code)
         return balance, need_of_buy(market, order, limit_ticks, order.open_lots)
     return house.ledger.balance(order.account_id, instrument.base.code), order.open_lots * market.terms.lot
-
-
-def _would_take(market: Market, side: Side, price_ticks: int) -> bool:
-    best = market.book.best(side.opposite)
-    if not best:
-        return False
-    return best <= price_ticks if side is BUY else best >= price_ticks
 
 
 def _walk(market: Market, account: Account, command: PlaceOrder, price_ticks: int, lots: int) -> Walk:

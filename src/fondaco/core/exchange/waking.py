@@ -18,10 +18,9 @@ from fondaco.core.vocabulary import CloseReason, OrderState, OrderType, Severity
 def wake(house: House, market: Market, prices: list[int]) -> None:
     """Fire whoever waited for these prices, and whoever waits for what that leads to."""
     is_busy = bool(house.fired)
-    _cross(house, market, prices)
+    _traded(house, market, prices)
     if house.fired and not is_busy:
         fire(house, MAX_TOUCHED)
-    _halt(house, market)
 
 
 def fire(house: House, most: int) -> int:
@@ -32,16 +31,18 @@ def fire(house: House, most: int) -> int:
         count += 1
         if order is not None:  # or it was cancelled while it stood in line
             market = house.market_of(order)
-            _cross(house, market, _send_fired(house, market, order))
+            _traded(house, market, _send_fired(house, market, order))
     return count
 
 
-def _cross(house: House, market: Market, prices: list[int]) -> None:
-    """Put who was reached in line: by crossing, trigger price, priority."""
-    if not len(market.triggers):
-        return
+def _traded(house: House, market: Market, prices: list[int]) -> None:
+    """Put who was reached in line, by crossing, trigger price, priority; and halt what moved too far."""
+    if len(market.triggers):
+        for price in prices:
+            house.fired.extend(order.order_id for order in market.triggers.reached(price))
     for price in prices:
-        house.fired.extend(order.order_id for order in market.triggers.reached(price))
+        if market.is_halted_by(price, house.now_ns):
+            _halt(house, market, price)
 
 
 def _send_fired(house: House, market: Market, order: Order) -> list[int]:
@@ -72,12 +73,10 @@ def _hold_what_is_there(house: House, market: Market, order: Order) -> bool:
     return True
 
 
-def _halt(house: House, market: Market) -> None:
-    """Switch the automatic breaker on, when prices have moved too far too fast."""
-    if not market.is_halted_by(house.now_ns):
-        return
+def _halt(house: House, market: Market, price_ticks: int) -> None:
+    """Switch the automatic breaker on: prices have moved too far too fast. The next window begins here."""
     world, symbol = market.terms.world, market.terms.instrument.symbol
-    market.anchor_ticks, market.anchor_ns = market.last_ticks, house.now_ns
+    market.anchor_ticks, market.anchor_ns = price_ticks, house.now_ns
     if (world, symbol) in house.breakers:
         return
     until_ns = house.now_ns + market.terms.breaker_pause_ns
