@@ -22,9 +22,9 @@ from support.stored import batch, execute, store_all
 NOBODY = "postgresql://u:hunter2@127.0.0.1:1/x"
 ON_DATA = (
     *(["db", "migrate"], ["db", "generate", "x"], ["db", "backup", "x.dump"]),
-    *(["candles", "verify"], ["ticks", "purge", "--older-than", "1d"]),
+    *(["candles", "verify"], ["ticks", "purge", "--older-than", "1d"], ["replay"]),
 )
-PROCESSES = (["serve"], ["feed"], ["record"], ["jobs"])
+PROCESSES = (["serve"], ["feed"], ["record"], ["jobs"], ["engine"], ["follower"])
 
 
 @pytest.fixture(autouse=True)
