@@ -22,7 +22,8 @@ from support.stored import batch, execute, store_all
 NOBODY = "postgresql://u:hunter2@127.0.0.1:1/x"
 ON_DATA = (
     *(["db", "migrate"], ["db", "generate", "x"], ["db", "backup", "x.dump"]),
-    *(["candles", "verify"], ["ticks", "purge", "--older-than", "1d"], ["replay"]),
+    *(["candles", "verify"], ["ticks", "purge", "--older-than", "1d"]),
+    *(["replay"], ["journal", "archive"], ["journal", "verify"]),
 )
 PROCESSES = (["serve"], ["feed"], ["record"], ["jobs"], ["engine"], ["follower"])
 

@@ -14,7 +14,7 @@ import pytest
 
 from fondaco.core.snapshot import state_hash
 from fondaco.engine.postgres_store import PostgresStore
-from fondaco.engine.recovery import recovered
+from fondaco.engine.recovery import recovered, snapshot_of
 from fondaco.engine.store import STALE_S
 from fondaco.infra.database import Database
 from support.crashing import kill
@@ -112,6 +112,30 @@ async def test_a_broken_journal_is_a_sentence(database: Database, tmp_path: Path
     code, said, complaint = await command(["replay"], tmp_path, {"DATABASE_URL": database.url})
     assert (code, said) == (2, "")
     assert complaint.splitlines()[-1].startswith("fondaco: The journal and this machine differ in batch 1 ")
+
+
+async def test_old_journal_is_moved_and_the_whole_of_it_verified_and_damage_is_named(
+    database: Database, tmp_path: Path
+) -> None:
+    make_tables(database.url)
+    known = {"DATABASE_URL": database.url}
+    store = PostgresStore(database)
+    async with leading(store) as leader:
+        await open_exchange(leader.client)
+    assert (await command(["journal", "archive"], tmp_path, known))[1].startswith("Nothing was moved")
+    await store.save_snapshot(*snapshot_of(await recovered(store)))
+    async with leading(store) as leader:
+        await set_aside_often(leader.client, ALICE, 5)
+    code, said, _ = await command(["journal", "archive"], tmp_path, known)
+    assert code == 0
+    assert said.startswith(f"Batches 1 to {(await store.snapshots())[0].mark.batch_no} (commands 1 to {len(OPENING)})")
+    code, said, _ = await command(["journal", "verify"], tmp_path, known)
+    assert (code, said.startswith(f"The journal is whole: {len(OPENING) + 5} commands in ")) == (0, True)
+    for file in (tmp_path / "journal").iterdir():
+        file.unlink()
+    code, said, _ = await command(["journal", "verify"], tmp_path, known)
+    assert code == FAILED
+    assert said.startswith("The journal goes on at batch ")
 
 
 @pytest.mark.parametrize("words", ["tomorrow", "12:00"])
