@@ -80,7 +80,7 @@ class Node:
             async for further in catching_up(self._store, standing):
                 standing = further
                 await lease.beat()
-        except BaseException:
+        except BaseException:  # whatever it is: the lease must not outlive it
             await lease.aclose()
             raise
         leader = Leader(lease, standing, self._bounds)

@@ -153,7 +153,7 @@ class PostgresStore:
             )
             try:
                 lease = await _taken(connection, holder, address, evict=evict)
-            except BaseException:
+            except BaseException:  # whatever it is: the session must not outlive it
                 await connection.close()
                 raise
             if lease is None:
