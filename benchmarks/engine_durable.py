@@ -19,6 +19,7 @@ from fondaco.engine.recovery import recovered
 from fondaco.engine.sequencer import Bounds
 from fondaco.engine.watermarks import WatermarkProjector
 from fondaco.infra.database import Database, libpq_url
+from fondaco.infra.settings import DatabaseSettings
 from harness import RUNS, Baseline, Stopwatch, durability, progress, report
 from house import fresh_database, process_cpu_s, running
 
@@ -58,23 +59,19 @@ class Run(NamedTuple):
     follower_cpu_s: float
 
 
-def durable_inprocess(name: str, *, quick: bool) -> None:
+async def durable_inprocess(name: str, *, quick: bool) -> None:
     """Orders and cancels a second, each acknowledged after its commit, while the follower keeps up as it can."""
-    run(_durable_inprocess(name, quick=quick))  # on the loop that the house's own processes use
-
-
-async def _durable_inprocess(name: str, *, quick: bool) -> None:
     seconds = QUICK_S if quick else DURABLE_S
     async with fresh_database() as database:
         theirs = await _sql_rate(database)
         progress(f"  {name}: one SQL transaction an order {theirs:,.0f}/s")
-        burst = await _run(database, seconds / 3)
+        burst = await asyncio.to_thread(run, _run(database.url, seconds / 3))
         progress(f"  {name}: follower stopped {burst.rate:,.0f}/s")
         async with running("follower", database.url, {}) as follower:
             await _drained(database)
             followed = []
             for _ in range(1 if quick else RUNS):
-                followed.append(await _run(database, seconds, follower.pid))
+                followed.append(await asyncio.to_thread(run, _run(database.url, seconds, follower.pid)))
                 progress(f"  {name}: {followed[-1].rate:,.0f}/s")
         terms = await durability(database)
     median = sorted(followed)[len(followed) // 2]
@@ -98,7 +95,9 @@ async def _durable_inprocess(name: str, *, quick: bool) -> None:
     )
 
 
-async def _run(database: Database, seconds: float, follower_pid: int | None = None) -> Run:
+async def _run(url: str, seconds: float, follower_pid: int | None = None) -> Run:
+    """One run, on a loop of its own: the one that the house's processes use."""
+    database = Database(url, DatabaseSettings(), application="benchmark")
     store = PostgresStore(database)
     async with _leading(store) as leader:
         await asyncio.gather(*(_submit(leader.client, sent) for sent in opening()))  # a repeat changes nothing
@@ -110,6 +109,7 @@ async def _run(database: Database, seconds: float, follower_pid: int | None = No
         own_s, follower_s = process_cpu_s(os.getpid()) - own_s, _cpu_s(follower_pid) - follower_s
         lag = (await store.end()).seq - (await WatermarkProjector(database).watermark()).seq
         drain_s = 0.0 if follower_pid is None else await _drained(database)
+    await database.dispose()
     waits.sort()
     p50_s, p99_s = (waits[len(waits) * part // 100] for part in (50, 99))
     share = flow.filling_share

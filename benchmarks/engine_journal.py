@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Iterable
 
 from engine_orders import ACCOUNTS, SYMBOLS, journal_of
 from fondaco.core.machine import Machine
+from fondaco.engine.garbage import without_collections
 from fondaco.engine.journal import BEGINNING, JournalRow, replayed
-from fondaco.engine.leader import without_collections
 from fondaco.engine.postgres_store import PostgresStore
 from fondaco.engine.recovery import Standing, loaded, recovered, snapshot_of
 from harness import RUNS, Stopwatch, durability, median_of_runs, report
