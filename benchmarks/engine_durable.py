@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import NamedTuple
 
 from psycopg_pool import AsyncConnectionPool
@@ -21,7 +23,7 @@ from fondaco.engine.watermarks import WatermarkProjector
 from fondaco.infra.database import Database, libpq_url
 from fondaco.infra.settings import DatabaseSettings
 from harness import RUNS, Baseline, Stopwatch, durability, progress, report
-from house import fresh_database, process_cpu_s, running
+from house import STOP_WAIT_S, fresh_database, process_cpu_s
 
 DURABLE_S = 30.0
 QUICK_S = 3.0
@@ -65,14 +67,8 @@ async def durable_inprocess(name: str, *, quick: bool) -> None:
     async with fresh_database() as database:
         theirs = await _sql_rate(database)
         progress(f"  {name}: one SQL transaction an order {theirs:,.0f}/s")
-        burst = await asyncio.to_thread(run, _run(database.url, seconds / 3))
-        progress(f"  {name}: follower stopped {burst.rate:,.0f}/s")
-        async with running("follower", database.url, {}) as follower:
-            await _drained(database)
-            followed = []
-            for _ in range(1 if quick else RUNS):
-                followed.append(await asyncio.to_thread(run, _run(database.url, seconds, follower.pid)))
-                progress(f"  {name}: {followed[-1].rate:,.0f}/s")
+        # On a loop of its own: the one that the house's processes use, and which cannot start the server.
+        burst, followed = await asyncio.to_thread(run, _led(name, database.url, seconds, 1 if quick else RUNS))
         terms = await durability(database)
     median = sorted(followed)[len(followed) // 2]
     report(
@@ -95,25 +91,50 @@ async def durable_inprocess(name: str, *, quick: bool) -> None:
     )
 
 
-async def _run(url: str, seconds: float, follower_pid: int | None = None) -> Run:
-    """One run, on a loop of its own: the one that the house's processes use."""
+async def _led(name: str, url: str, seconds: float, times: int) -> tuple[Run, list[Run]]:
+    """One leader for all: a run with the follower stopped, and some with it."""
     database = Database(url, DatabaseSettings(), application="benchmark")
-    store = PostgresStore(database)
-    async with _leading(store) as leader:
-        await asyncio.gather(*(_submit(leader.client, sent) for sent in opening()))  # a repeat changes nothing
-        flow, waits = Flow(time.monotonic_ns()), list[float]()
-        own_s, follower_s = process_cpu_s(os.getpid()), _cpu_s(follower_pid)
-        watch = Stopwatch()
-        await asyncio.gather(*(_client(leader.client, flow, watch, seconds, waits) for _ in range(CLIENTS)))
-        took_s = watch.seconds()
-        own_s, follower_s = process_cpu_s(os.getpid()) - own_s, _cpu_s(follower_pid) - follower_s
-        lag = (await store.end()).seq - (await WatermarkProjector(database).watermark()).seq
-        drain_s = 0.0 if follower_pid is None else await _drained(database)
+    async with _leading(PostgresStore(database)) as leader:
+        await asyncio.gather(*(_submit(leader.client, sent) for sent in opening()))
+        burst = await _run(database, leader, seconds / 3, None)
+        progress(f"  {name}: follower stopped {burst.rate:,.0f}/s")
+        followed = []
+        with _following(url) as follower_pid:
+            progress(f"  {name}: the follower has caught up after {await _drained(database):.1f} s")
+            for _ in range(times):
+                followed.append(await _run(database, leader, seconds, follower_pid))
+                progress(f"  {name}: {followed[-1].rate:,.0f}/s")
     await database.dispose()
+    return burst, followed
+
+
+async def _run(database: Database, leader: Leader, seconds: float, follower_pid: int | None) -> Run:
+    flow, waits = Flow(time.monotonic_ns()), list[float]()
+    own_s, follower_s = process_cpu_s(os.getpid()), _cpu_s(follower_pid)
+    watch = Stopwatch()
+    await asyncio.gather(*(_client(leader.client, flow, watch, seconds, waits) for _ in range(CLIENTS)))
+    took_s = watch.seconds()
+    own_s, follower_s = process_cpu_s(os.getpid()) - own_s, _cpu_s(follower_pid) - follower_s
+    lag = (await PostgresStore(database).end()).seq - (await WatermarkProjector(database).watermark()).seq
+    drain_s = 0.0 if follower_pid is None else await _drained(database)
     waits.sort()
     p50_s, p99_s = (waits[len(waits) * part // 100] for part in (50, 99))
     share = flow.filling_share
     return Run(flow.commands / took_s, 1e3 * p50_s, 1e3 * p99_s, share, lag, drain_s, own_s, follower_s)
+
+
+@contextmanager
+def _following(url: str) -> Iterator[int]:
+    """`fondaco follower` as it is run; yields its process's number."""
+    process = subprocess.Popen(
+        (sys.executable, "-m", "fondaco", "follower", "--supervised"),
+        env=os.environ | {"DATABASE_URL": url, "FONDACO_LOG_LEVEL": "warning"},
+    )
+    try:
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait(STOP_WAIT_S)
 
 
 async def _client(client: EngineClient, flow: Flow, watch: Stopwatch, seconds: float, waits: list[float]) -> None:
