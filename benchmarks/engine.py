@@ -1,9 +1,11 @@
-"""The exchange's heart: the book alone, in batches and a call a command.
+"""The exchange's heart: the book alone, in batches and a call a command; the journal written, replayed, recovered.
 
 Run by `./dev bench engine [--quick] [NAME ...]`. Needs nothing but the checkout: the data are seeded.
 """
 
 import engine_book
+import engine_durable
+import engine_journal
 import engine_memory
 from harness import Benchmark, main
 
@@ -12,6 +14,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "engine.book_swing": engine_book.book_swing,
     "engine.book_single": engine_book.book_single,
     "engine.memory": engine_memory.memory,
+    "engine.replay": engine_journal.replay,
+    "engine.durable_inprocess": engine_durable.durable_inprocess,
+    "engine.recovery_1m_orders": engine_journal.recovery,
 }
 
 

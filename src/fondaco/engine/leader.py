@@ -6,15 +6,14 @@ journal, and a start is a recovery. Whoever waits then hears that the outcome is
 """
 
 import asyncio
-import gc
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import structlog
 
 from fondaco.engine.client import EngineClient, OutcomeUnknownError, settle
+from fondaco.engine.garbage import without_collections
 from fondaco.engine.recovery import Standing
 from fondaco.engine.sequencer import Batch, Bounds, Sequencer
 from fondaco.engine.store import BEAT_S, Lease
@@ -121,19 +120,3 @@ class Leader:
         if now_s >= self._next_beat_s:
             self._sequencer.note_follower(await self._lease.beat())
             self._next_beat_s = now_s + BEAT_S
-
-
-@contextmanager
-def without_collections() -> Iterator[None]:
-    """Leave all that is there out of garbage collections and hold none: they would look through the whole machine.
-
-    The machine makes no cycles; what falls out of use is freed at once all the same.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-        gc.unfreeze()

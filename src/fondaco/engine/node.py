@@ -12,6 +12,7 @@ from typing import TypeVar
 import structlog
 
 from fondaco.engine.follower import RETRY_S, Follower, Projector
+from fondaco.engine.garbage import without_collections
 from fondaco.engine.leader import Leader
 from fondaco.engine.recovery import Standing, catching_up, loaded, recovered
 from fondaco.engine.sequencer import Bounds
@@ -59,7 +60,8 @@ class Node:
 
     async def lead_or_follow(self) -> None:
         """Take the lease if it is free; follow otherwise. Returns when the leader was stopped; raises as it does."""
-        standing = await patiently(lambda: recovered(self._store))
+        with without_collections():
+            standing = await patiently(lambda: recovered(self._store))
         lease = await patiently(lambda: self._store.acquire(*self._identity))
         if lease is None:
             log.info("engine.follows", why="another one leads")
@@ -69,7 +71,8 @@ class Node:
 
     async def follow(self) -> None:
         """Follow, and lead when the leader falls silent. Returns and raises as `lead_or_follow`."""
-        follower = await patiently(self._follower)
+        with without_collections():
+            follower = await patiently(self._follower)
         lease = await follower.run()
         await self._lead(lease, follower.standing)
 
@@ -87,7 +90,7 @@ class Node:
             async for further in catching_up(self._store, standing):
                 standing = further
                 await lease.beat()
-        except BaseException:
+        except BaseException:  # whatever it is: the lease must not outlive it
             await lease.aclose()
             raise
         leader = Leader(lease, standing, self._bounds, clock_ns=self._clock_ns, spent_ns=self._spent_ns)

@@ -16,6 +16,7 @@ import psycopg
 from psycopg.errors import UniqueViolation
 from psycopg.rows import TupleRow
 
+from fondaco.engine.archive import Archive
 from fondaco.engine.journal import BEGINNING, JournalRow, Mark
 from fondaco.engine.store import KEPT_SNAPSHOTS, STALE_S, FencedError, SnapshotHead, StoreLostError
 from fondaco.infra.database import Database, libpq_url, one_line, translated_errors
@@ -73,6 +74,7 @@ FROM journal WHERE batch_no > %s ORDER BY batch_no LIMIT %s
 """
 _END = "SELECT batch_no, last_seq, chain_hash FROM journal ORDER BY batch_no DESC LIMIT 1"
 _UNTIL = "SELECT COALESCE(max(batch_no), 0) FROM journal WHERE last_seq <= %s AND last_ns <= %s"
+_DROP = "DELETE FROM journal WHERE batch_no <= %s AND batch_no < (SELECT max(batch_no) FROM journal)"
 _SAVE = """
 INSERT INTO snapshots (batch_no, seq, chain_hash, state_hash, codec, rules_version, byte_count, created_at)
 VALUES (%s, %s, %b, %b, %s, %s, %s, clock_timestamp()) ON CONFLICT DO NOTHING
@@ -131,11 +133,13 @@ class PostgresStore:
     Args:
         database: for all that reads.
         direct_url: an address that leads to the server itself, for the lease; the database's own when left out.
+        archive: where batches are that the table has no more.
     """
 
-    def __init__(self, database: Database, direct_url: str | None = None) -> None:
+    def __init__(self, database: Database, direct_url: str | None = None, archive: Archive | None = None) -> None:
         self._database = database
         self._direct_url = direct_url or database.url
+        self._archive = archive
 
     async def acquire(self, holder: str, address: str, *, evict: bool = False) -> PostgresLease | None:
         """Take the lease. Raises `UserError` when the server would lose what it has acknowledged."""
@@ -149,7 +153,7 @@ class PostgresStore:
             )
             try:
                 lease = await _taken(connection, holder, address, evict=evict)
-            except BaseException:
+            except BaseException:  # whatever it is: the session must not outlive it
                 await connection.close()
                 raise
             if lease is None:
@@ -171,7 +175,10 @@ class PostgresStore:
         """Batches in order."""
         async with self._database.driver_transaction() as connection:
             cursor = await connection.execute(_ROWS, (batch_no, limit), binary=True)
-            return [JournalRow(*row) for row in await cursor.fetchall()]
+            rows = [JournalRow(*row) for row in await cursor.fetchall()]
+        if self._archive is not None and rows and rows[0].batch_no != batch_no + 1:
+            return await asyncio.to_thread(self._archive.rows_after, batch_no, limit) or rows
+        return rows
 
     async def batch_until(self, seq: int, now_ns: int) -> int:
         """Looks through the whole journal but for its bodies, which lie apart."""
@@ -179,6 +186,11 @@ class PostgresStore:
             found = await (await connection.execute(_UNTIL, (seq, now_ns))).fetchone()
         assert found is not None, "an aggregate always returns a row"
         return int(found[0])
+
+    async def drop_until(self, batch_no: int) -> None:
+        """The last batch of all stays."""
+        async with self._database.driver_transaction() as connection:
+            await connection.execute(_DROP, (batch_no,))
 
     async def save_snapshot(self, head: SnapshotHead, body: bytes) -> None:
         """All of it in one transaction."""

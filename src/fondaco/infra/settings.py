@@ -247,6 +247,11 @@ class Settings(BaseSettings):
         return self.data_dir / "run"
 
     @property
+    def journal_dir(self) -> Path:
+        """The archive of old journal."""
+        return self.data_dir / "journal"
+
+    @property
     def bus_socket(self) -> Path:
         """Unix socket of the local bus."""
         return self.run_dir / "bus.sock"

@@ -23,8 +23,9 @@ NOBODY = "postgresql://u:hunter2@127.0.0.1:1/x"
 ON_DATA = (
     *(["db", "migrate"], ["db", "generate", "x"], ["db", "backup", "x.dump"]),
     *(["candles", "verify"], ["ticks", "purge", "--older-than", "1d"]),
+    *(["replay"], ["journal", "archive"], ["journal", "verify"]),
 )
-PROCESSES = (["serve"], ["feed"], ["record"], ["jobs"])
+PROCESSES = (["serve"], ["feed"], ["record"], ["jobs"], ["engine"], ["follower"])
 
 
 @pytest.fixture(autouse=True)

@@ -37,7 +37,14 @@ async def test_a_house_opens_refuses_a_second_one_heals_and_closes(data_dir: Pat
         await eventually(house.has_candles)
         assert await house.is_ready()
         await refuses_a_second_one(house)
-        for words in ("fondaco record", "fondaco feed", "fondaco jobs", "fondaco serve", "postgres -D"):
+        for words in (
+            "fondaco record",
+            "fondaco feed",
+            "fondaco jobs",
+            "fondaco engine",
+            "fondaco serve",
+            "postgres -D",
+        ):
             await comes_back_when_killed(house, words)
         await eventually(house.is_ready)
         assert await command(["candles", "verify"], data_dir) == (0, ANY, "")

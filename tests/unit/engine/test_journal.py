@@ -65,7 +65,7 @@ def test_a_body_is_an_array_of_moment_account_id_limit_and_command() -> None:
 
 
 def test_the_chain_goes_over_the_events_of_all_batches() -> None:
-    assert chained(bytes(32), b"ab") != chained(chained(bytes(32), b"a"), b"b")
+    assert chained(bytes(32), b"a") != chained(chained(bytes(32), b"b"), b"a")
     machine, mark = opened()
     row = row_of(machine, mark, 5)
     done = replayed(machine, mark, row)

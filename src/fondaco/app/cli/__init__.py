@@ -190,6 +190,26 @@ The same seed gives the same run, so what is found can be looked at. Ends with 1
     fondaco simulate --seed 4711 --steps 10000
     fondaco simulate --runs 100
 """
+JOURNAL = """
+The journal of the engine: prove the whole of it, and move its old part out of the database.
+
+It holds every command that the house was ever given; all else can be made from it again.
+"""
+JOURNAL_ARCHIVE = """
+Move what no recovery needs any more out of the database, into compressed files in the data directory.
+
+When the database grows too large. What lies before the newest snapshot moves; `fondaco replay` and `fondaco journal
+verify` read it there. Back the files up with the database. Works while the house runs.
+
+    fondaco journal archive
+"""
+JOURNAL_VERIFY = """
+Do every command again, from the first one on, and compare what it comes to with what the journal says.
+
+After a crash, a restored backup or doubts. Ends with 1 when something differs, and names the file, batch or snapshot.
+
+    fondaco journal verify
+"""
 
 DOCTOR = """
 Check up on the house: settings, folder, disk, processes, bus, database, schema, feeds, and what has been left undone.
@@ -229,6 +249,11 @@ app.command(bus)
 candles = App(name="candles", help=CANDLES)
 candles.command("fondaco.app.cli.market:verify", help=VERIFY)
 app.command(candles)
+
+journal = App(name="journal", help=JOURNAL)
+journal.command("fondaco.app.cli.journal:archive", help=JOURNAL_ARCHIVE)
+journal.command("fondaco.app.cli.journal:verify", help=JOURNAL_VERIFY)
+app.command(journal)
 
 ticks = App(name="ticks", help=TICKS)
 ticks.command("fondaco.app.cli.market:purge", help=PURGE)

@@ -1,7 +1,8 @@
-"""``fondaco replay`` and ``fondaco journal …``."""
+"""``fondaco replay`` and ``fondaco journal …``: the journal read again, moved out of the way, and proved."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 
 from fondaco.app.cli.printing import say
@@ -10,12 +11,17 @@ from fondaco.app.databases import house_database, said_to_the_user
 from fondaco.core.machine import Machine
 from fondaco.core.money import format_atoms
 from fondaco.core.snapshot import state_hash
+from fondaco.engine.archive import Archive
+from fondaco.engine.archiving import archived, verified
 from fondaco.engine.journal import JournalError
 from fondaco.engine.postgres_store import PostgresStore
 from fondaco.engine.replaying import Until, replayed_until
 from fondaco.infra.database import Database
 from fondaco.infra.errors import UserError
 from fondaco.infra.settings import Settings
+
+BROKEN = 1
+"""Exit code when the journal is not what it must be."""
 
 
 def replay(*, until: str = "") -> None:
@@ -46,18 +52,66 @@ def parse_until(text: str) -> Until:
     return Until(now_ns=(since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1_000)
 
 
+def archive() -> None:
+    """Move old journal into the archive."""
+    asyncio.run(_archive(begin("archive")))
+
+
+def verify() -> int:
+    """Do the whole journal again."""
+    return asyncio.run(_verify(begin("verify")))
+
+
 async def _replay(settings: Settings, until: Until) -> None:
-    async with house_database(settings, command="fondaco replay") as url:
-        database = Database(url, settings.database, application="replay")
-        try:
-            with said_to_the_user():
-                machine = await replayed_until(PostgresStore(database), until)
-        except JournalError as error:
-            raise UserError(str(error)) from error
-        finally:
-            await database.dispose()
+    with _said_in_a_sentence():
+        async with _store(settings, "fondaco replay") as store:
+            machine = await replayed_until(store, until)
     for line in report(machine):
         say(line)
+
+
+async def _archive(settings: Settings) -> None:
+    with _said_in_a_sentence():
+        async with _store(settings, "fondaco journal archive") as store:
+            moved = await archived(store, Archive(settings.journal_dir))
+    if not moved.files:
+        say("Nothing was moved: recovery may need all that is there, until the follower keeps its next snapshot.")
+        return
+    say(
+        f"Batches {moved.begins.batch_no + 1} to {moved.ends.batch_no} (commands {moved.begins.seq + 1} to "
+        f"{moved.ends.seq}) are in the archive now: {settings.journal_dir}. Back it up with the database."
+    )
+
+
+async def _verify(settings: Settings) -> int:
+    try:
+        async with _store(settings, "fondaco journal verify") as store:
+            machine, mark = await verified(store, Archive(settings.journal_dir))
+    except JournalError as error:
+        say(str(error))
+        return BROKEN
+    say(f"The journal is whole: {mark.seq} commands in {mark.batch_no} batches.")
+    say(f"state {state_hash(machine).hex()}")
+    return 0
+
+
+@asynccontextmanager
+async def _store(settings: Settings, command: str) -> AsyncIterator[PostgresStore]:
+    async with house_database(settings, command=command) as url:
+        database = Database(url, settings.database, application=command)
+        try:
+            with said_to_the_user():
+                yield PostgresStore(database, archive=Archive(settings.journal_dir))
+        finally:
+            await database.dispose()
+
+
+@contextmanager
+def _said_in_a_sentence() -> Iterator[None]:
+    try:
+        yield
+    except JournalError as error:
+        raise UserError(str(error)) from error
 
 
 def report(machine: Machine) -> Iterator[str]:

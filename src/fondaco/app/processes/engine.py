@@ -15,6 +15,7 @@ from cyclopts import Parameter
 
 from fondaco.app.configuration import begin
 from fondaco.app.processes.parts import own_database, run, stop_event
+from fondaco.engine.archive import Archive
 from fondaco.engine.journal import JournalError
 from fondaco.engine.leader import Leader
 from fondaco.engine.node import Node
@@ -62,7 +63,7 @@ def node_of(settings: Settings, database: Database, name: str, led: Callable[[Le
     """The node of a process, as the settings want it."""
     bounds = Bounds(settings.engine.queue_commands, settings.engine.follower_lag_commands)
     return Node(
-        PostgresStore(database, settings.engine.direct_url),
+        PostgresStore(database, settings.engine.direct_url, Archive(settings.journal_dir)),
         TableProjector(database),
         Identity(f"{name} of {socket.gethostname()}, process {os.getpid()}", ""),
         bounds,
