@@ -13,7 +13,7 @@ from fondaco.core.snapshot import state_hash
 from fondaco.engine.archive import Archive
 from fondaco.engine.journal import BEGINNING, ChainBrokenError, JournalGapError, JournalRow, Mark, replayed
 from fondaco.engine.recovery import PAGE_ROWS, Standing, loaded
-from fondaco.engine.store import Store
+from fondaco.engine.store import Store, ThinnedStore
 
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 """Bodies of batches in one archive file, before they are compressed; a file ends with the page that passes it."""
@@ -27,7 +27,7 @@ class Moved(NamedTuple):
     files: int
 
 
-async def archived(store: Store, archive: Archive) -> Moved:
+async def archived(store: ThinnedStore, archive: Archive) -> Moved:
     """Move what no recovery needs any more. Raises `JournalError` when archive and table do not fit together."""
     with archive.held():
         begins = await asyncio.to_thread(archive.end)

@@ -100,10 +100,6 @@ class Store(Protocol):
         """The last batch that ends neither after this command nor after this moment; 0 when there is none."""
         ...
 
-    async def drop_until(self, batch_no: int) -> None:
-        """Forget the batches up to that one, which are in the archive; the last of all stays, for it is the end."""
-        ...
-
     async def save_snapshot(self, head: SnapshotHead, body: bytes) -> None:
         """Keep a snapshot, and of all only the newest `KEPT_SNAPSHOTS`. One that is there already stays as it is."""
         ...
@@ -114,4 +110,12 @@ class Store(Protocol):
 
     async def snapshot_body(self, batch_no: int) -> bytes:
         """What was dumped. Empty when the snapshot is gone."""
+        ...
+
+
+class ThinnedStore(Store, Protocol):
+    """A store that can let old journal go."""
+
+    async def drop_until(self, batch_no: int) -> None:
+        """Forget the batches up to that one, which are in the archive; the last of all stays, for it is the end."""
         ...
