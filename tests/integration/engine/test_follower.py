@@ -10,13 +10,13 @@ import pytest
 from fondaco.core.snapshot import state_hash
 from fondaco.engine.client import OutcomeUnknownError, OverloadedError
 from fondaco.engine.follower import Follower
-from fondaco.engine.journal import BEGINNING, ChainBrokenError, Mark, Replayed
+from fondaco.engine.journal import BEGINNING, ChainBrokenError, Replayed
 from fondaco.engine.leader import Leader
 from fondaco.engine.node import Node
 from fondaco.engine.postgres_store import PostgresStore
 from fondaco.engine.projection.projector import TableProjector
 from fondaco.engine.recovery import loaded
-from fondaco.engine.store import KEPT_SNAPSHOTS, STALE_S, FencedError, Identity
+from fondaco.engine.store import KEPT_SNAPSHOTS, STALE_S, Identity
 from fondaco.infra.database import Database, DatabaseUnavailableError
 from support.engines import WIDE, leading, open_exchange, set_aside_often, submit
 from support.floor import ALICE, BOB, set_aside
@@ -168,17 +168,6 @@ async def test_two_followers_share_the_watermark_and_neither_falls_out(
             return await TableProjector(database).watermark() == await store.end()
 
         await eventually(all_is_written)
-
-
-async def test_a_watermark_moves_only_from_where_it_was_left(store: PostgresStore, database: Database) -> None:
-    del store  # its tables
-    projector = TableProjector(database)
-    first, third = (Replayed(Mark(number, number, bytes([number]) * 32), b"") for number in (1, 3))
-    assert await projector.watermark() == BEGINNING
-    await projector.write([first])
-    with pytest.raises(FencedError, match="no longer at batch 2"):
-        await projector.write([third])
-    assert await projector.watermark() == first.mark
 
 
 def node(store: PostgresStore, database: Database, leaders: "asyncio.Queue[Leader]", name: str) -> Node:

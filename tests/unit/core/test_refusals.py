@@ -35,10 +35,30 @@ Mend = dict[str, Any] | str
 """Fields of the order that become right, or a line of the tables that puts something else right."""
 
 
+HOPELESS: dict[str, Any] = {
+    "life_ns": -1,
+    "command_id": "",
+    "account_id": 999_999,
+    "symbol": "ODDCASH",
+    "side": Side.BUY,
+    "type": OrderType.STOP_LIMIT,
+    "quantity": 0,
+    "price": 0,
+    "time_in_force": TimeInForce.FOK,
+    "trigger_price": 0,
+    "quote_quantity": 5,
+    "post_only": True,
+    "self_trade": SelfTrade.ALLOW,
+    "client_order_id": "\n",
+    "expires_ns": 0,
+}
+"""An order that is wrong in every way."""
+
+
 def test_of_several_reasons_the_first_one_is_given_and_nothing_changes() -> None:
-    table, fields, mends = hopeless()
+    table, fields = against_it(), dict(HOPELESS)
     given: list[Refusal] = []
-    for mend, refusal in mends:
+    for mend, refusal in mends_of(table):
         if isinstance(mend, str):
             table.check(mend)
         else:
@@ -52,11 +72,12 @@ def test_of_several_reasons_the_first_one_is_given_and_nothing_changes() -> None
     assert given == sorted(given, key=list(Refusal).index)
 
 
-def hopeless() -> tuple[Table, dict[str, Any], list[tuple[Mend, Refusal | None]]]:
-    """An order that is wrong in every way, and one by one what puts it right."""
+def against_it() -> Table:
+    """A house in which everything stands in the way of an order."""
     table = Table(COARSE)
-    closed, spot = table.open("closed", user="alice"), table.open("alice", cash=10_000)
-    margin = table.open_margin("margin", user="alice")
+    table.open("closed", user="alice")
+    table.open("alice", cash=10_000)
+    table.open_margin("margin", user="alice")
     table.open("bob", cash=100_000, gold=100)
     tin = msgspec.structs.replace(COARSE, instrument=table.pair("TIN", "CASH"))
     table.list_asset("TIN", 0)
@@ -78,50 +99,37 @@ def hopeless() -> tuple[Table, dict[str, Any], list[tuple[Mend, Refusal | None]]
         alice  suspend              | ok
         closed close                | ok
     """)
-    life, kind, when = {"life_ns": 61 * SECOND_NS}, OrderType, TimeInForce
-    fields = {
-        "life_ns": -1,
-        "command_id": "",
-        "account_id": 999_999,
-        "symbol": "ODDCASH",
-        "side": Side.BUY,
-        "type": kind.STOP_LIMIT,
-        "quantity": 0,
-        "price": 0,
-        "time_in_force": when.FOK,
-        "trigger_price": 0,
-        "quote_quantity": 5,
-        "post_only": True,
-        "self_trade": SelfTrade.ALLOW,
-        "client_order_id": "\n",
-        "expires_ns": 0,
-    }
-    mends: list[tuple[Mend, Refusal | None]] = [
+    return table
+
+
+def mends_of(table: Table) -> list[tuple[Mend, Refusal | None]]:
+    """What puts the order right, one by one, and what is wrong with it then."""
+    return [
         ({}, Refusal.EXPIRED_IN_QUEUE),
-        (life, Refusal.LIFETIME_TOO_LONG),
+        ({"life_ns": 61 * SECOND_NS}, Refusal.LIFETIME_TOO_LONG),
         ({"life_ns": SECOND_NS}, Refusal.BAD_COMMAND_ID),
         ({"command_id": None}, Refusal.BAD_TEXT),
         ({"client_order_id": "taken"}, Refusal.UNKNOWN_ACCOUNT),
-        ({"account_id": closed}, Refusal.ACCOUNT_CLOSED),
-        ({"account_id": margin}, Refusal.USER_SUSPENDED),
+        ({"account_id": table.accounts["closed"]}, Refusal.ACCOUNT_CLOSED),
+        ({"account_id": table.accounts["margin"]}, Refusal.USER_SUSPENDED),
         ("alice readmit | ok", Refusal.ACCOUNT_FROZEN),
         ("margin thaw | ok", Refusal.UNKNOWN_SYMBOL),
         ({"symbol": "TINCASH"}, Refusal.INSTRUMENT_CLOSED),
         ({"symbol": "GOLDCASH"}, Refusal.SPOT_ACCOUNT_NEEDED),
-        ({"account_id": spot}, Refusal.PRICE_NEEDED),
-        ({"type": kind.MARKET, "price": 20, "quote_quantity": 0}, Refusal.PRICE_NOT_ALLOWED),
-        ({"type": kind.STOP, "price": 0}, Refusal.TRIGGER_NEEDED),
-        ({"type": kind.MARKET, "trigger_price": -1}, Refusal.TRIGGER_NOT_ALLOWED),
-        ({"type": kind.TAKE_PROFIT, "quote_quantity": 5}, Refusal.QUANTITY_OR_QUOTE),
+        ({"account_id": table.accounts["alice"]}, Refusal.PRICE_NEEDED),
+        ({"type": OrderType.MARKET, "price": 20, "quote_quantity": 0}, Refusal.PRICE_NOT_ALLOWED),
+        ({"type": OrderType.STOP, "price": 0}, Refusal.TRIGGER_NEEDED),
+        ({"type": OrderType.MARKET, "trigger_price": -1}, Refusal.TRIGGER_NOT_ALLOWED),
+        ({"type": OrderType.TAKE_PROFIT, "quote_quantity": 5}, Refusal.QUANTITY_OR_QUOTE),
         ({"quote_quantity": 0}, Refusal.TIME_IN_FORCE_NOT_ALLOWED),
-        ({"time_in_force": when.GTD}, Refusal.POST_ONLY_NOT_ALLOWED),
+        ({"time_in_force": TimeInForce.GTD}, Refusal.POST_ONLY_NOT_ALLOWED),
         ({"post_only": False}, Refusal.SELL_ONLY),
         ({"side": Side.SELL}, Refusal.SELF_TRADE_NOT_PREVENTED),
         ({"self_trade": SelfTrade.EXPIRE_TAKER}, Refusal.EXPIRY_NEEDED),
-        ({"time_in_force": when.GTC, "expires_ns": 1}, Refusal.EXPIRY_NOT_ALLOWED),
-        ({"time_in_force": when.GTD}, Refusal.EXPIRY_PASSED),
+        ({"time_in_force": TimeInForce.GTC, "expires_ns": 1}, Refusal.EXPIRY_NOT_ALLOWED),
+        ({"time_in_force": TimeInForce.GTD}, Refusal.EXPIRY_PASSED),
         ({"expires_ns": table.now_ns + 999 * SECOND_NS}, Refusal.PRICE_NOT_POSITIVE),
-        ({"type": kind.LIMIT, "trigger_price": 0, "price": 30, "post_only": True}, Refusal.BAD_TICK),
+        ({"type": OrderType.LIMIT, "trigger_price": 0, "price": 30, "post_only": True}, Refusal.BAD_TICK),
         ({"price": 2_000_020}, Refusal.PRICE_TOO_HIGH),
         ({"price": 20}, Refusal.QUANTITY_NOT_POSITIVE),
         ({"quantity": 3}, Refusal.BAD_LOT),
@@ -135,11 +143,10 @@ def hopeless() -> tuple[Table, dict[str, Any], list[tuple[Mend, Refusal | None]]
         ("alice limit account max_position none | ok", Refusal.MAX_DAILY_VOLUME),
         ("alice limit account max_daily_volume none | ok", Refusal.BOOK_FULL),
         ("bob cancel #6 | cancelled 2", Refusal.WOULD_TAKE),
-        ({"post_only": False, "time_in_force": when.FOK, "expires_ns": 0}, Refusal.NOT_FILLABLE),
-        ({"time_in_force": when.IOC}, Refusal.INSUFFICIENT_FUNDS),
+        ({"post_only": False, "time_in_force": TimeInForce.FOK, "expires_ns": 0}, Refusal.NOT_FILLABLE),
+        ({"time_in_force": TimeInForce.IOC}, Refusal.INSUFFICIENT_FUNDS),
         ({"quantity": 4}, None),
     ]
-    return table, fields, mends
 
 
 def attempt(table: Table, fields: dict[str, Any]) -> Answer:

@@ -5,7 +5,6 @@ with its session, and a session that was turned out cannot commit under an epoch
 """
 
 import asyncio
-from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -159,7 +158,7 @@ class SimulatedStore(Store):
         for batch_no in sorted(kept)[:-KEPT_SNAPSHOTS]:
             del kept[batch_no]
 
-    async def snapshots(self) -> Sequence[SnapshotHead]:  # type: ignore[override]
+    async def snapshots(self) -> list[SnapshotHead]:
         """Those that are kept, newest first."""
         await self._reach()
         return [self._ground.snapshots[batch_no][0] for batch_no in sorted(self._ground.snapshots, reverse=True)]
