@@ -60,7 +60,7 @@ class Made(NamedTuple):
     """Rows for one table, made."""
 
     step: Step
-    count: int
+    row_count: int
     body: bytes
 
 
@@ -166,8 +166,8 @@ def _make(step: Step) -> Made:
 
 async def _put(connection: PsycopgConnection, made: Made) -> None:
     """Bring rows in. Raises `RowMissingError` when one that must be there is not."""
-    (layout, _, how, key), count, body = made
-    if not count:
+    (layout, _, how, key), row_count, body = made
+    if not row_count:
         return
     if how is How.NEW:
         await _copy(connection, layout.table, layout, body)
@@ -178,8 +178,8 @@ async def _put(connection: PsycopgConnection, made: Made) -> None:
         await connection.execute(_merging(layout, staging, key, changing))
         return
     cursor = await connection.execute(_updating(layout, staging, key, changing))
-    if cursor.rowcount != count:
-        missing = count - cursor.rowcount
+    if cursor.rowcount != row_count:
+        missing = row_count - cursor.rowcount
         raise RowMissingError(f"{missing} rows of {layout.table} are missing: `fondaco db rebuild` makes them anew.")
 
 
