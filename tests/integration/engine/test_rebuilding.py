@@ -8,7 +8,14 @@ import pytest
 from fondaco.engine.projection import rebuilding
 from fondaco.engine.projection.folding import ProjectedBatch
 from fondaco.engine.projection.projection import Projection, ProjectionFencedError, open_projection
-from fondaco.engine.projection.rebuilding import BUILDING, TABLES, RebuildOutrunError, make_tables, rebuild
+from fondaco.engine.projection.rebuilding import (
+    BUILDING,
+    TABLES,
+    RebuildError,
+    RebuildOutrunError,
+    make_tables,
+    rebuild,
+)
 from fondaco.infra.database import Database, DatabaseUnavailableError
 from support.projected import contents, crowded, rows_of
 from support.stored import execute
@@ -137,6 +144,19 @@ async def test_a_reader_that_does_not_let_go_makes_it_fail_and_nothing_has_chang
     assert await contents(database) == before
     await rebuild(database, Journal(batches))
     assert await contents(database) == before
+
+
+async def test_what_stands_on_a_view_is_named_and_nothing_has_changed(database: Database) -> None:
+    batches = crowded(seed=11, batches=2)
+    await (await open_projection(database)).write(batches)
+    before = await contents(database)
+    await execute(database, "CREATE VIEW mine AS SELECT id FROM v_orders")
+    with pytest.raises(RebuildError, match=r"v_orders: drop it first .view mine depends on"):
+        await rebuild(database, Journal(batches))
+    assert await contents(database) == before
+    await execute(database, "DROP VIEW mine; CREATE VIEW mine AS SELECT id FROM orders")
+    await rebuild(database, Journal(batches))
+    assert len(await rows_of(database, "SELECT * FROM mine")) == len(before["orders"])
 
 
 async def test_what_staff_has_acknowledged_stays_acknowledged(database: Database) -> None:
