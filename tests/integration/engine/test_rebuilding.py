@@ -1,12 +1,9 @@
 """Tables made anew from the journal take the place of the old ones in one step, or not at all."""
 
-from collections.abc import Sequence
-
 import psycopg
 import pytest
 
 from fondaco.engine.projection import rebuilding
-from fondaco.engine.projection.folding import ProjectedBatch
 from fondaco.engine.projection.projection import Projection, ProjectionFencedError, open_projection
 from fondaco.engine.projection.rebuilding import (
     BUILDING,
@@ -17,7 +14,7 @@ from fondaco.engine.projection.rebuilding import (
     rebuild,
 )
 from fondaco.infra.database import Database, DatabaseUnavailableError
-from support.projected import contents, crowded, rows_of
+from support.projected import Journal, contents, crowded, rows_of
 from support.stored import execute
 
 STRUCTURE = """
@@ -32,20 +29,6 @@ SELECT c.relname, c.reloptions::text, pg_get_partkeydef(c.oid),
         FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT tgisinternal)
 FROM pg_class c WHERE relnamespace = %s::regnamespace AND relname = ANY(%s) ORDER BY 1
 """
-
-
-class Journal:
-    """The batches of a test's exchange, a few at a time; more may come while somebody reads."""
-
-    def __init__(self, batches: Sequence[ProjectedBatch]) -> None:
-        self.batches = list(batches)
-        self.given = 0
-
-    async def next_run(self) -> Sequence[ProjectedBatch]:
-        """The next few."""
-        run = self.batches[self.given : self.given + 3]
-        self.given += len(run)
-        return run
 
 
 async def test_rebuilt_tables_equal_those_that_grew_and_damage_is_gone(database: Database) -> None:
