@@ -1,4 +1,4 @@
-"""The exchange's heart: the book alone, in batches and a call a command; the journal written, replayed, recovered.
+"""The exchange's heart: the book, the machine, the journal, and the tables that are made of it.
 
 Run by `./dev bench engine [--quick] [NAME ...]`. Needs nothing but the checkout: the data are seeded.
 """
@@ -7,6 +7,7 @@ import engine_book
 import engine_durable
 import engine_journal
 import engine_memory
+import engine_projector
 from harness import Benchmark, main
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -17,6 +18,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "engine.replay": engine_journal.replay,
     "engine.durable_inprocess": engine_durable.durable_inprocess,
     "engine.recovery_1m_orders": engine_journal.recovery,
+    "engine.projector": engine_projector.projector,
 }
 
 

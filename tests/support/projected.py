@@ -14,6 +14,20 @@ schemas = (f"projected_{number}" for number in count())
 """Each projection of its own takes another schema, so that one database serves many examples."""
 
 
+class Journal:
+    """The batches of a test's exchange, a few at a time; more may come while somebody reads."""
+
+    def __init__(self, batches: Sequence[ProjectedBatch]) -> None:
+        self.batches = list(batches)
+        self.given = 0
+
+    async def next_run(self) -> Sequence[ProjectedBatch]:
+        """The next few."""
+        run = self.batches[self.given : self.given + 3]
+        self.given += len(run)
+        return run
+
+
 def crowded(seed: int, batches: int, size: int = 12) -> list[ProjectedBatch]:
     """Batches of a crowd that did so many commands in each."""
     crowd = Crowd(seed)

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from fondaco.core.book.vocabulary import Side
 from fondaco.data import house, run
+from fondaco.engine.projection.projection import open_projection
 from fondaco.infra.database import Database
 from fondaco.infra.settings import DatabaseSettings
 from fondaco.market.current import set_current_feed
 from fondaco.market.messages import Source, Tick
 from support import tree
+from support.exchange import BTC, Exchange
 from support.stored import batch, store_all
 
 PAGE = tree.source(tree.ROOT / "docs" / "data-layer.md")
@@ -61,7 +64,20 @@ async def fill(url: str) -> None:
             anchors={},
             since_us=BEGIN_US,
         )
+    await (await open_projection(database)).write([traded().cut()])
     await database.dispose()
+
+
+def traded() -> Exchange:
+    """Ann has bought 0.005 BTC of Bob at 4,000, and bids for as much again."""
+    exchange = Exchange()
+    exchange.list_markets(BTC)
+    ann, bob = exchange.open_account("ann", USDT=1_019_020_000), exchange.open_account("bob", BTC=10_000_000)
+    exchange.order(bob, Side.SELL, 400_000, 5)
+    exchange.order(ann, Side.BUY, 400_000, 5)
+    exchange.pass_time(60 * 10**9)
+    exchange.order(ann, Side.BUY, 399_200, 5)
+    return exchange
 
 
 def ticked(number: int, price: int, *, after_steps: int | None = None) -> Tick:

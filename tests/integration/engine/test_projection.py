@@ -1,5 +1,7 @@
 """The tables are what the journal's batches come to: in any cut, across restarts, and written by one at a time."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -93,21 +95,38 @@ async def test_amounts_are_atoms_of_the_instrument_after_a_restart_too(database:
     buyer, seller = exchange.open_account("ann", USDT=10**12), exchange.open_account("bob", BTC=10**12)
     buy = exchange.order(buyer, Side.BUY, 100, 5)
     await (await open_projection(database)).write([exchange.cut()])
+    exchange.pass_time(DAY_NS)
     sell = exchange.order(seller, Side.SELL, 99, 3)
     await (await open_projection(database)).write([exchange.cut()])
 
-    orders = await rows_of(database, "SELECT id, price, quantity, filled_quantity, state FROM orders ORDER BY id")
-    assert orders == [
-        (buy, 100 * TICK, 5 * LOT, 3 * LOT, "partially_filled"),
-        (sell, 99 * TICK, 3 * LOT, 3 * LOT, "filled"),
+    query = (
+        "SELECT id, price, quantity, filled_quantity, state, created_at, updated_at, filled_at FROM orders ORDER BY id"
+    )
+    then, day = datetime(2024, 10, 31, tzinfo=UTC), timedelta(days=1)
+    assert await rows_of(database, query) == [
+        (buy, 100 * TICK, 5 * LOT, 3 * LOT, "partially_filled", then, then + day, None),
+        (sell, 99 * TICK, 3 * LOT, 3 * LOT, "filled", then + day, then + day, then + day),
     ]
     notional = 100 * TICK * 3 * LOT // 10**8
     query = """
         SELECT id, price, quantity, notional, buy_order_id, sell_order_id, buyer_account_id, seller_account_id,
-            buyer_fee, seller_fee, taker_side FROM trades
+            buyer_fee, seller_fee, taker_side, created_at FROM trades
     """
     assert await rows_of(database, query) == [
-        (1, 100 * TICK, 3 * LOT, notional, buy, sell, buyer, seller, notional // 1_000, notional // 500, "sell")
+        (
+            1,
+            100 * TICK,
+            3 * LOT,
+            notional,
+            buy,
+            sell,
+            buyer,
+            seller,
+            notional // 1_000,
+            notional // 500,
+            "sell",
+            then + day,
+        )
     ]
 
 

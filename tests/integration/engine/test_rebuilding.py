@@ -1,16 +1,20 @@
 """Tables made anew from the journal take the place of the old ones in one step, or not at all."""
 
-from collections.abc import Sequence
-
 import psycopg
 import pytest
 
 from fondaco.engine.projection import rebuilding
-from fondaco.engine.projection.folding import ProjectedBatch
 from fondaco.engine.projection.projection import Projection, ProjectionFencedError, open_projection
-from fondaco.engine.projection.rebuilding import BUILDING, TABLES, RebuildOutrunError, make_tables, rebuild
+from fondaco.engine.projection.rebuilding import (
+    BUILDING,
+    TABLES,
+    RebuildError,
+    RebuildOutrunError,
+    make_tables,
+    rebuild,
+)
 from fondaco.infra.database import Database, DatabaseUnavailableError
-from support.projected import contents, crowded, rows_of
+from support.projected import Journal, contents, crowded, rows_of
 from support.stored import execute
 
 STRUCTURE = """
@@ -25,20 +29,6 @@ SELECT c.relname, c.reloptions::text, pg_get_partkeydef(c.oid),
         FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT tgisinternal)
 FROM pg_class c WHERE relnamespace = %s::regnamespace AND relname = ANY(%s) ORDER BY 1
 """
-
-
-class Journal:
-    """The batches of a test's exchange, a few at a time; more may come while somebody reads."""
-
-    def __init__(self, batches: Sequence[ProjectedBatch]) -> None:
-        self.batches = list(batches)
-        self.given = 0
-
-    async def next_run(self) -> Sequence[ProjectedBatch]:
-        """The next few."""
-        run = self.batches[self.given : self.given + 3]
-        self.given += len(run)
-        return run
 
 
 async def test_rebuilt_tables_equal_those_that_grew_and_damage_is_gone(database: Database) -> None:
@@ -137,6 +127,19 @@ async def test_a_reader_that_does_not_let_go_makes_it_fail_and_nothing_has_chang
     assert await contents(database) == before
     await rebuild(database, Journal(batches))
     assert await contents(database) == before
+
+
+async def test_what_stands_on_a_view_is_named_and_nothing_has_changed(database: Database) -> None:
+    batches = crowded(seed=11, batches=2)
+    await (await open_projection(database)).write(batches)
+    before = await contents(database)
+    await execute(database, "CREATE VIEW mine AS SELECT id FROM v_orders")
+    with pytest.raises(RebuildError, match=r"v_orders: drop it first .view mine depends on"):
+        await rebuild(database, Journal(batches))
+    assert await contents(database) == before
+    await execute(database, "DROP VIEW mine; CREATE VIEW mine AS SELECT id FROM orders")
+    await rebuild(database, Journal(batches))
+    assert len(await rows_of(database, "SELECT * FROM mine")) == len(before["orders"])
 
 
 async def test_what_staff_has_acknowledged_stays_acknowledged(database: Database) -> None:

@@ -29,8 +29,11 @@ class ProjectedBatch(NamedTuple):
     events: bytes
 
 
-class Told(NamedTuple, Generic[EventT]):
-    """The last that was said of something: when it was first said in this run, what, and when last."""
+class Told(msgspec.Struct, Generic[EventT], frozen=True, gc=False):
+    """The last that was said of something: when it was first said in this run, what, and when last.
+
+    There are hundreds of thousands of them at once, which the garbage collector need not look at.
+    """
 
     first_ns: int
     event: EventT

@@ -10,6 +10,7 @@ What no journal tells, that staff has seen an alert, is carried over.
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from psycopg.errors import DependentObjectsStillExist
 from sqlalchemy import MetaData, text
 
 from fondaco.engine.projection.folding import ProjectedBatch
@@ -74,7 +75,11 @@ class Replay(Protocol):
         ...
 
 
-class RebuildOutrunError(Exception):
+class RebuildError(Exception):
+    """The new tables could not take the place of the old ones, which are as they were. The message says why."""
+
+
+class RebuildOutrunError(RebuildError):
     """The live tables went on faster than the new ones could follow, or have come to what the journal does not have."""
 
 
@@ -83,6 +88,7 @@ async def rebuild(database: Database, replay: Replay) -> Watermark:
 
     Raises:
         RebuildOutrunError: the new tables have not caught up; the old ones are as they were.
+        RebuildError: something else stands in the way; the same.
         DatabaseUnavailableError: the database is away; the old tables are as they were.
     """
     await make_tables(database, BUILDING)
@@ -129,7 +135,7 @@ async def _exchange(database: Database, built: Watermark) -> bool:
         await connection.execute(_ACKNOWLEDGED.encode())
         views = await (await connection.execute(_VIEWS, (LIVE_SCHEMA, list(TABLES)))).fetchall()
         for schema, name, _ in views:
-            await connection.execute(f"DROP VIEW {schema}.{name}".encode())
+            await _drop_view(connection, f"{schema}.{name}")
         await connection.execute(f"DROP SCHEMA IF EXISTS {REPLACED} CASCADE; CREATE SCHEMA {REPLACED}".encode())
         await _carry(connection, LIVE_SCHEMA, REPLACED)
         await _carry(connection, BUILDING, LIVE_SCHEMA)
@@ -138,6 +144,15 @@ async def _exchange(database: Database, built: Watermark) -> bool:
         await connection.execute(_MOVE.encode(), (NAME, *built))
         await connection.execute(f"DROP SCHEMA {REPLACED} CASCADE; DROP SCHEMA {BUILDING} CASCADE".encode())
     return True
+
+
+async def _drop_view(connection: PsycopgConnection, name: str) -> None:
+    try:
+        await connection.execute(f"DROP VIEW {name}".encode())
+    except DependentObjectsStillExist as error:
+        raise RebuildError(
+            f"Something of yours stands on the view {name}: drop it first ({error.diag.message_detail})."
+        ) from error
 
 
 async def _carry(connection: PsycopgConnection, source: str, target: str) -> None:

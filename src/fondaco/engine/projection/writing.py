@@ -2,13 +2,17 @@
 
 What cannot be there yet goes straight in: facts, and orders and holds of orders that were accepted in this run. What
 may be there is copied into a temporary table first, and from there changes the rows that are there and adds the others.
-All of it happens in the caller's transaction.
+All of it happens in the caller's transaction. While the server takes the rows of one table, those of the next are made.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import Enum, auto
+from typing import Final, NamedTuple
 
+from fondaco.core.events import Trade
 from fondaco.core.ledger import HoldChanged, HoldReason
+from fondaco.core.state import Order, Position
 from fondaco.engine.projection import rows
 from fondaco.engine.projection.copying import Layout
 from fondaco.engine.projection.folding import Fold, Told
@@ -22,6 +26,7 @@ _EXCHANGE: Final = """
 INSERT INTO exchanges (name, active, created_at)
 VALUES (%s, true, to_timestamp(0) + %s * interval '1 microsecond') ON CONFLICT DO NOTHING
 """
+_DATED: Final = ("id", "created_at")
 _CLOSE: Final = """
 UPDATE trading_pairs SET active = false, updated_at = to_timestamp(0) + %s * interval '1 microsecond'
 WHERE world = %s AND symbol = %s
@@ -32,53 +37,120 @@ WHERE id = ANY(%s) AND reason <> 'order'
 """
 
 
+class How(Enum):
+    """What is known of rows that are to be written."""
+
+    NEW = auto()
+    """None of them can be there."""
+    CHANGED = auto()
+    """All of them must be there."""
+    EITHER = auto()
+
+
+class Step(NamedTuple):
+    """Rows for one table: how they are made, how they go in, and by which key they are found there."""
+
+    layout: Layout
+    rows: Callable[[], list[Row]]
+    how: How = How.NEW
+    key: Sequence[str] = ()
+
+
+class Made(NamedTuple):
+    """Rows for one table, made."""
+
+    step: Step
+    row_count: int
+    body: bytes
+
+
 class RowMissingError(Exception):
     """A row that must be in the tables is not: they are damaged, and must be made anew from the journal."""
 
 
 async def write(connection: PsycopgConnection, fold: Fold, markets: Markets) -> None:
     """Write everything."""
-    await _write_listings(connection, fold)
-    await _write_accounts(connection, fold)
-    await _write_orders(connection, fold, markets)
-    await _write_risk(connection, fold)
-
-
-async def _write_listings(connection: PsycopgConnection, fold: Fold) -> None:
-    await _add(connection, rows.ASSETS, map(rows.asset_row, fold.assets))
     if fold.listed:
         await connection.execute(_EXCHANGE, (rows.HOUSE_EXCHANGE, fold.listed[0].ns // 1_000))
-        await _add(connection, rows.TRADING_PAIRS, map(rows.pair_row, fold.listed))
+    steps = list(_steps(fold, markets, await _known_holds(connection, fold)))
+    made = await asyncio.to_thread(_make, steps[0])
+    for following in steps[1:]:
+        making = asyncio.create_task(asyncio.to_thread(_make, following))
+        try:
+            await _put(connection, made)
+        finally:
+            made = await making
+    await _put(connection, made)
     for told in fold.closed:
         await connection.execute(_CLOSE, (told.ns // 1_000, told.event.world.value, told.event.symbol))
 
 
-async def _write_accounts(connection: PsycopgConnection, fold: Fold) -> None:
-    await _merge(connection, rows.ACCOUNTS, map(rows.account_row, fold.accounts.values()), key=("id",))
-    balances = map(rows.balance_row, fold.balances.values())
-    await _merge(connection, rows.BALANCES, balances, key=("account_id", "asset"))
-    entries = [row for told in fold.postings for row in rows.entry_rows(told)]
-    await _add(connection, rows.ENTRIES, entries)
-    await _write_holds(connection, fold)
+def _steps(fold: Fold, markets: Markets, known_holds: Mapping[int, int]) -> Iterator[Step]:
+    """What is to be written, table by table."""
+    yield Step(rows.ASSETS, lambda: [rows.asset_row(each) for each in fold.assets])
+    yield Step(rows.TRADING_PAIRS, lambda: [rows.pair_row(each) for each in fold.listed])
+    yield Step(rows.ACCOUNTS, lambda: [rows.account_row(each) for each in fold.accounts.values()], How.EITHER, ("id",))
+    yield Step(
+        rows.BALANCES,
+        lambda: [rows.balance_row(each) for each in fold.balances.values()],
+        How.EITHER,
+        ("account_id", "asset"),
+    )
+    yield Step(rows.ENTRIES, lambda: [row for each in fold.postings for row in rows.entry_rows(each)])
+    yield Step(rows.HOLDS, lambda: _hold_rows(fold, known_holds, new=True))
+    yield Step(rows.HOLDS, lambda: _hold_rows(fold, known_holds, new=False), How.EITHER, _DATED)
+    yield Step(
+        rows.ORDERS, lambda: [rows.order_row(each, _steps_of(markets, each)) for each in _orders(fold, new=True)]
+    )
+    yield Step(
+        rows.CHANGED_ORDERS,
+        lambda: [rows.changed_order_row(each, _steps_of(markets, each)) for each in _orders(fold, new=False)],
+        How.CHANGED,
+        _DATED,
+    )
+    yield Step(rows.TRADES, lambda: [rows.trade_row(each, _steps_of(markets, each)) for each in fold.trades])
+    yield Step(
+        rows.POSITIONS,
+        lambda: [rows.position_row(each, _steps_of(markets, each)) for each in fold.positions.values()],
+        How.EITHER,
+        ("id",),
+    )
+    yield Step(
+        rows.LIMITS,
+        lambda: [rows.limit_row(each) for each in fold.limits.values()],
+        How.EITHER,
+        ("world", "scope", "subject", "name", "about"),
+    )
+    yield Step(rows.BREAKERS, lambda: [rows.breaker_row(each) for each in fold.breakers.values()], How.EITHER, ("id",))
+    yield Step(rows.ALERTS, lambda: [rows.alert_row(each) for each in fold.alerts])
 
 
-async def _write_holds(connection: PsycopgConnection, fold: Fold) -> None:
-    """A hold for an order lies in its order's month; where the house's own lie is asked."""
+def _steps_of(markets: Markets, told: Told[Order] | Told[Trade] | Told[Position]) -> Steps:
+    return markets[told.event.world, told.event.symbol]
+
+
+def _orders(fold: Fold, *, new: bool) -> Iterator[Told[Order]]:
+    return (each for each in fold.orders.values() if fold.is_new(each.event) is new)
+
+
+async def _known_holds(connection: PsycopgConnection, fold: Fold) -> Mapping[int, int]:
+    """When the house's own holds among those of the run were placed, as far as they are in the table."""
     others = [key for key, told in fold.holds.items() if told.event.reason is not HoldReason.ORDER]
-    known: dict[int, int] = {}
-    if others:
-        known = dict(await (await connection.execute(_HOLDS, (others,))).fetchall())
-    new: list[Row] = []
-    changed: list[Row] = []
+    return dict(await (await connection.execute(_HOLDS, (others,))).fetchall()) if others else {}
+
+
+def _hold_rows(fold: Fold, known: Mapping[int, int], *, new: bool) -> list[Row]:
+    """Rows of the holds that cannot be in the table yet, or of the others."""
+    found = []
     for told in fold.holds.values():
         created_ns, is_new = _origin(fold, told, known)
-        (new if is_new else changed).append(rows.hold_row(told, created_ns))
-    await _add(connection, rows.HOLDS, new)
-    await _merge(connection, rows.HOLDS, changed, key=("id", "created_at"))
+        if is_new is new:
+            found.append(rows.hold_row(told, created_ns))
+    return found
 
 
 def _origin(fold: Fold, told: Told[HoldChanged], known: Mapping[int, int]) -> tuple[int, bool]:
-    """Where a hold's row lies, and whether it cannot be there yet."""
+    """Where a hold's row lies, which for an order is its order's month, and whether it cannot be there yet."""
     hold = told.event
     if hold.reason is HoldReason.ORDER:
         order = fold.orders[hold.hold_id].event  # told in the same command, always
@@ -87,83 +159,58 @@ def _origin(fold: Fold, told: Told[HoldChanged], known: Mapping[int, int]) -> tu
     return (told.first_ns, True) if created_ns is None else (created_ns, False)
 
 
-async def _write_orders(connection: PsycopgConnection, fold: Fold, markets: Markets) -> None:
-    new: list[Row] = []
-    changed: list[Row] = []
-    for told in fold.orders.values():
-        order = told.event
-        steps = markets[order.world, order.symbol]
-        if fold.is_new(order):
-            new.append(rows.order_row(told, steps))
-        else:
-            changed.append(rows.changed_order_row(told, steps))
-    await _add(connection, rows.ORDERS, new)
-    if changed:
-        await _change(connection, rows.CHANGED_ORDERS, changed, key=("id", "created_at"))
-    trades = [rows.trade_row(told, markets[told.event.world, told.event.symbol]) for told in fold.trades]
-    await _add(connection, rows.TRADES, trades)
-    positions = [
-        rows.position_row(told, markets[told.event.world, told.event.symbol]) for told in fold.positions.values()
-    ]
-    await _merge(connection, rows.POSITIONS, positions, key=("id",))
+def _make(step: Step) -> Made:
+    made = step.rows()
+    return Made(step, len(made), step.layout.body(made) if made else b"")
 
 
-async def _write_risk(connection: PsycopgConnection, fold: Fold) -> None:
-    limits = map(rows.limit_row, fold.limits.values())
-    await _merge(connection, rows.LIMITS, limits, key=("world", "scope", "subject", "name", "about"))
-    await _merge(connection, rows.BREAKERS, map(rows.breaker_row, fold.breakers.values()), key=("id",))
-    await _add(connection, rows.ALERTS, map(rows.alert_row, fold.alerts))
-
-
-async def _add(connection: PsycopgConnection, layout: Layout, added: Iterable[Row]) -> None:
-    """Copy new rows straight into their table."""
-    listed = list(added)
-    if listed:
-        await _copy(connection, layout.table, layout, listed)
-
-
-async def _merge(connection: PsycopgConnection, layout: Layout, merged: Iterable[Row], key: Sequence[str]) -> None:
-    """Change rows that are there and add the others. When a row was made never changes."""
-    listed = list(merged)
-    if not listed:
+async def _put(connection: PsycopgConnection, made: Made) -> None:
+    """Bring rows in. Raises `RowMissingError` when one that must be there is not."""
+    (layout, _, how, key), row_count, body = made
+    if not row_count:
         return
-    staging = await _stage(connection, layout, listed)
-    settings = ", ".join(f"{name} = excluded.{name}" for name in _changing(layout, key))
-    await connection.execute(
-        f"INSERT INTO {layout.table} ({layout.listed}) SELECT {layout.listed} FROM {staging} "  # noqa: S608 - names of ours
-        f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {settings}".encode()
-    )
-
-
-async def _change(connection: PsycopgConnection, layout: Layout, changed: list[Row], key: Sequence[str]) -> None:
-    """Change rows that must be there. Raises `RowMissingError` when one is not."""
-    staging = await _stage(connection, layout, changed)
-    settings = ", ".join(f"{name} = s.{name}" for name in _changing(layout, key))
-    matched = " AND ".join(f"t.{name} = s.{name}" for name in key)
-    cursor = await connection.execute(
-        f"UPDATE {layout.table} t SET {settings} FROM {staging} s WHERE {matched}".encode()  # noqa: S608 - names of ours
-    )
-    if cursor.rowcount != len(changed):
-        missing = len(changed) - cursor.rowcount
+    if how is How.NEW:
+        await _copy(connection, layout.table, layout, body)
+        return
+    staging = await _stage(connection, layout, body)
+    changing = [name for name in layout.columns if name not in key and name != "created_at"]
+    if how is How.EITHER:
+        await connection.execute(_merging(layout, staging, key, changing))
+        return
+    cursor = await connection.execute(_updating(layout, staging, key, changing))
+    if cursor.rowcount != row_count:
+        missing = row_count - cursor.rowcount
         raise RowMissingError(f"{missing} rows of {layout.table} are missing: `fondaco db rebuild` makes them anew.")
 
 
-def _changing(layout: Layout, key: Sequence[str]) -> list[str]:
-    return [name for name in layout.columns if name not in key and name != "created_at"]
+def _merging(layout: Layout, staging: str, key: Sequence[str], changing: Sequence[str]) -> bytes:
+    """Change the rows that are there and add the others. When a row was made never changes."""
+    settings = ", ".join(f"{name} = excluded.{name}" for name in changing)
+    return (
+        f"INSERT INTO {layout.table} ({layout.listed}) SELECT {layout.listed} FROM {staging} "  # noqa: S608 - names of ours
+        f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {settings}"
+    ).encode()
 
 
-async def _stage(connection: PsycopgConnection, layout: Layout, staged: list[Row]) -> str:
+def _updating(layout: Layout, staging: str, key: Sequence[str], changing: Sequence[str]) -> bytes:
+    """Change the rows that are there."""
+    settings = ", ".join(f"{name} = s.{name}" for name in changing)
+    matched = " AND ".join(f"t.{name} = s.{name}" for name in key)
+    return f"UPDATE {layout.table} t SET {settings} FROM {staging} s WHERE {matched}".encode()  # noqa: S608 - names of ours
+
+
+async def _stage(connection: PsycopgConnection, layout: Layout, body: bytes) -> str:
     """Copy rows into a temporary table, made when missing in whatever server session the pooler gave us."""
     staging = f"projected_{layout.table}"
     await connection.execute(
         f"CREATE TEMP TABLE IF NOT EXISTS {staging} ON COMMIT DELETE ROWS AS "  # noqa: S608 - names of ours
         f"SELECT {layout.listed} FROM {layout.table} WITH NO DATA".encode()
     )
-    await _copy(connection, staging, layout, staged)
+    await _copy(connection, staging, layout, body)
     return staging
 
 
-async def _copy(connection: PsycopgConnection, table: str, layout: Layout, copied: Iterable[tuple[Any, ...]]) -> None:
+async def _copy(connection: PsycopgConnection, table: str, layout: Layout, body: bytes) -> None:
     statement = f"COPY {table} ({layout.listed}) FROM STDIN (FORMAT BINARY)"
     async with connection.cursor().copy(statement.encode()) as copy:
-        await copy.write(layout.body(copied))
+        await copy.write(body)
