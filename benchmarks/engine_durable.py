@@ -17,7 +17,7 @@ from fondaco.core.replies import Answer
 from fondaco.engine.client import EngineClient
 from fondaco.engine.leader import Leader
 from fondaco.engine.postgres_store import PostgresStore
-from fondaco.engine.projection.projector import TableProjector
+from fondaco.engine.projection.following import TablesProjector
 from fondaco.engine.recovery import recovered
 from fondaco.engine.sequencer import Bounds
 from fondaco.infra.database import Database, libpq_url
@@ -115,7 +115,7 @@ async def _run(database: Database, leader: Leader, seconds: float, follower_pid:
     await asyncio.gather(*(_client(leader.client, flow, watch, seconds, waits) for _ in range(CLIENTS)))
     took_s = watch.seconds()
     own_s, follower_s = process_cpu_s(os.getpid()) - own_s, _cpu_s(follower_pid) - follower_s
-    lag = (await PostgresStore(database).end()).seq - (await TableProjector(database).watermark()).seq
+    lag = (await PostgresStore(database).end()).seq - (await TablesProjector(database).watermark()).seq
     drain_s = 0.0 if follower_pid is None else await _drained(database)
     waits.sort()
     p50_s, p99_s = (waits[len(waits) * part // 100] for part in (50, 99))
@@ -166,7 +166,7 @@ async def _drained(database: Database) -> float:
     """Seconds until the follower has come to the journal's end."""
     watch = Stopwatch()
     end = await PostgresStore(database).end()
-    while (await TableProjector(database).watermark()).seq < end.seq:  # noqa: ASYNC110 - it moves in another process
+    while (await TablesProjector(database).watermark()).seq < end.seq:  # noqa: ASYNC110 - it moves in another process
         await asyncio.sleep(POLL_S)
     return watch.seconds()
 

@@ -18,7 +18,21 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fondaco.app.migrations import known_revisions
-from fondaco.engine.projection.audit import CHECKS, Check, faults
+from fondaco.engine.archive import Archive
+from fondaco.engine.journal import JournalError
+from fondaco.engine.postgres_store import PostgresStore
+from fondaco.engine.projection.audit import (
+    CHECKS,
+    MAX_SHOWN,
+    Check,
+    differences,
+    faults,
+    machine_state,
+    tables_state,
+    told,
+)
+from fondaco.engine.projection.projection import read_watermark
+from fondaco.engine.replaying import Until, replayed_until
 from fondaco.infra.answering import answering_url
 from fondaco.infra.bus import open_bus
 from fondaco.infra.bus.port import BusUnavailableError
@@ -197,6 +211,7 @@ async def check_database(settings: Settings, clock_us: Callable[[], int]) -> lis
                 findings = await _look_into(connection, clock_us)
             if all(each.part != "schema" or each.level is Level.OK for each in findings):
                 findings += [await _audit(database, check) for check in CHECKS]
+                findings.append(await _compare(database, Archive(settings.journal_dir)))
         finally:
             await database.dispose()
     except (DatabaseUnavailableError, DatabaseMisconfiguredError, UserError) as error:
@@ -233,6 +248,24 @@ async def _audit(database: Database, check: Check) -> Finding:
     except DatabaseUnavailableError as error:
         return warn(check.part, f"not looked at: {error}")
     return fail(check.part, found) if found else ok(check.part, check.well)
+
+
+async def _compare(database: Database, archive: Archive) -> Finding:
+    """Hold the tables against a machine that has done the same commands."""
+    try:
+        async with database.driver_transaction() as connection:
+            await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            await connection.execute(f"SET LOCAL statement_timeout = {AUDIT_MS}".encode())
+            watermark, tables = await read_watermark(connection), await tables_state(connection)
+        machine = await replayed_until(PostgresStore(database, archive=archive), Until(seq=watermark.seq))
+    except DatabaseUnavailableError as error:
+        return warn("memory", f"not compared: {error}")
+    except JournalError as error:
+        return fail("memory", str(error))
+    found = differences(tables, machine_state(machine))
+    if found:
+        return fail("memory", told(found[:MAX_SHOWN], len(found)))
+    return ok("memory", f"what stands after command {watermark.seq} is what the journal comes to")
 
 
 def check_server(version: str, number: int) -> Finding:

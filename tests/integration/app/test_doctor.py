@@ -35,6 +35,7 @@ PARTS = {
     "clocks",
     "schema",
     *(check.part for check in CHECKS),
+    "memory",
 }
 
 

@@ -15,7 +15,7 @@ from fondaco.app.migrations import migrate
 from fondaco.core.machine import Machine
 from fondaco.engine.journal import BEGINNING, Mark, commands_of, replayed
 from fondaco.engine.postgres_store import PostgresStore
-from fondaco.engine.projection.projector import TableProjector
+from fondaco.engine.projection.following import TablesProjector
 from fondaco.infra.database import Database
 from fondaco.infra.postgres import EmbeddedPostgres
 from fondaco.infra.settings import DatabaseSettings
@@ -152,7 +152,7 @@ async def tables_follow(store: PostgresStore, database: Database) -> None:
     end = await store.end()
 
     async def is_there() -> bool:
-        mark: Mark = await TableProjector(database).watermark()
+        mark: Mark = await TablesProjector(database).watermark()
         if mark.batch_no < end.batch_no:
             return False
         (row,) = await store.rows_after(mark.batch_no - 1, 1)

@@ -14,7 +14,7 @@ from fondaco.engine.journal import BEGINNING, ChainBrokenError, Replayed
 from fondaco.engine.leader import Leader
 from fondaco.engine.node import Node
 from fondaco.engine.postgres_store import PostgresStore
-from fondaco.engine.projection.projector import TableProjector
+from fondaco.engine.projection.following import TablesProjector
 from fondaco.engine.recovery import loaded
 from fondaco.engine.store import KEPT_SNAPSHOTS, STALE_S, Identity
 from fondaco.infra.database import Database, DatabaseUnavailableError
@@ -28,7 +28,7 @@ NEVER = 10**9
 
 async def following(store: PostgresStore, database: Database, *, snapshot_commands: int = NEVER) -> Follower:
     """A follower that begins where a node's would."""
-    projector = TableProjector(database)
+    projector = TablesProjector(database)
     standing = await loaded(store, newest_batch_no=(await projector.watermark()).batch_no)
     return Follower(store, projector, standing, STANDBY, snapshot_commands=snapshot_commands)
 
@@ -67,7 +67,7 @@ async def test_a_follower_comes_to_the_leaders_state_and_moves_the_watermark(
         assert state_hash(follower.standing.machine) == state
 
         async def watermark_is_there() -> bool:
-            return await TableProjector(database).watermark() == follower.standing.mark
+            return await TablesProjector(database).watermark() == follower.standing.mark
 
         await eventually(watermark_is_there)
 
@@ -121,7 +121,7 @@ async def test_a_follower_stops_at_the_batch_where_it_comes_to_something_else(
         await follower.run()
 
 
-class Faulty(TableProjector):
+class Faulty(TablesProjector):
     """Loses the answer of its first write, as a database that goes away while it commits."""
 
     def __init__(self, database: Database) -> None:
@@ -165,7 +165,7 @@ async def test_two_followers_share_the_watermark_and_neither_falls_out(
             await caught_up(store, follower)
 
         async def all_is_written() -> bool:
-            return await TableProjector(database).watermark() == await store.end()
+            return await TablesProjector(database).watermark() == await store.end()
 
         await eventually(all_is_written)
 
@@ -174,7 +174,7 @@ def node(store: PostgresStore, database: Database, leaders: "asyncio.Queue[Leade
     """A node that says when it leads."""
     return Node(
         store,
-        TableProjector(database),
+        TablesProjector(database),
         Identity(name, "here"),
         WIDE,
         snapshot_commands=NEVER,

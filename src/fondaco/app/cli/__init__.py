@@ -109,6 +109,14 @@ was cut off is completed, what is done stays. docs/runbooks/timescaledb.md tells
 
     DATABASE_URL=postgresql://user:password@host/fondaco fondaco db timescale
 """
+REBUILD = """
+Make the engine's tables anew from the journal, and put them in the place of those that are there.
+
+The house may go on meanwhile; readers see the old tables until the new ones are complete. Nothing is lost: the journal
+is the truth, and what staff has acknowledged is carried over.
+
+    fondaco db rebuild
+"""
 URL = """
 Print the database's address, password included, for other programs.
 
@@ -237,6 +245,7 @@ db.command("fondaco.app.cli.database:migrate", help=MIGRATE)
 db.command("fondaco.app.cli.database:generate", help=GENERATE)
 db.command("fondaco.app.cli.database:timescale", help=TIMESCALE)
 db.command("fondaco.app.cli.database:url", help=URL)
+db.command("fondaco.app.cli.database:rebuild", help=REBUILD)
 db.command("fondaco.app.cli.database:backup", help=BACKUP)
 db.command("fondaco.app.cli.database:restore", help=RESTORE)
 app.command(db)

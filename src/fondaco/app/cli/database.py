@@ -15,7 +15,13 @@ from fondaco.app.databases import house_database, idle_database, said_to_the_use
 from fondaco.app.migrations import migrate as run_migrations
 from fondaco.app.restores import Target, look_at
 from fondaco.app.restores import restore as restore_archive
-from fondaco.infra.database import DatabaseUnavailableError
+from fondaco.engine.archive import Archive
+from fondaco.engine.journal import JournalError
+from fondaco.engine.postgres_store import PostgresStore
+from fondaco.engine.projection.following import JournalReplay
+from fondaco.engine.projection.rebuilding import RebuildError
+from fondaco.engine.projection.rebuilding import rebuild as rebuild_tables
+from fondaco.infra.database import Database, DatabaseUnavailableError
 from fondaco.infra.errors import UserError
 from fondaco.infra.postgres import EmbeddedPostgres
 from fondaco.infra.settings import DatabaseSettings, Settings
@@ -46,6 +52,11 @@ def generate(message: str) -> None:
 def timescale() -> None:
     """Set up TimescaleDB."""
     asyncio.run(_timescale(begin("timescale")))
+
+
+def rebuild() -> None:
+    """Make the engine's tables anew."""
+    asyncio.run(_rebuild(begin("rebuild")))
 
 
 def url() -> None:
@@ -140,6 +151,20 @@ async def _timescale(settings: Settings) -> None:
         with said_to_the_user():
             await asyncio.to_thread(run_migrations, address, settings.database)
             await convert(address, settings.database, say)
+
+
+async def _rebuild(settings: Settings) -> None:
+    async with house_database(settings, command="fondaco db rebuild") as address:
+        database = Database(address, settings.database, application="rebuild")
+        try:
+            store = PostgresStore(database, archive=Archive(settings.journal_dir))
+            with said_to_the_user():
+                built = await rebuild_tables(database, JournalReplay(store))
+        except (JournalError, RebuildError) as error:
+            raise UserError(f"Nothing was changed. {error}") from error
+        finally:
+            await database.dispose()
+    say(f"The engine's tables are made anew from {built.batch_no} batches of the journal, up to command {built.seq}.")
 
 
 async def _migrate_within(wait_s: float, address: str, settings: DatabaseSettings) -> None:

@@ -20,7 +20,7 @@ from fondaco.engine.journal import JournalError
 from fondaco.engine.leader import Leader
 from fondaco.engine.node import Node
 from fondaco.engine.postgres_store import PostgresStore
-from fondaco.engine.projection.projector import TableProjector
+from fondaco.engine.projection.following import TablesProjector
 from fondaco.engine.sequencer import Bounds, ClockJumpError
 from fondaco.engine.store import FencedError, Identity, StoreLostError
 from fondaco.infra.database import Database
@@ -64,7 +64,7 @@ def node_of(settings: Settings, database: Database, name: str, led: Callable[[Le
     bounds = Bounds(settings.engine.queue_commands, settings.engine.follower_lag_commands)
     return Node(
         PostgresStore(database, settings.engine.direct_url, Archive(settings.journal_dir)),
-        TableProjector(database),
+        TablesProjector(database),
         Identity(f"{name} of {socket.gethostname()}, process {os.getpid()}", ""),
         bounds,
         snapshot_commands=settings.engine.snapshot_commands,
