@@ -92,11 +92,17 @@ class Trader:
     Args:
         seed: the same one sends the same, given the same answers.
         crowds: whether there are crowds of orders now and then.
+        variety: how many times more often there is something else than limit orders and cancels.
         is_open: whether an account's order stands, as far as one can know; asked before most cancels.
     """
 
     def __init__(
-        self, seed: int, *, crowds: bool = True, is_open: Callable[[int, int], bool] = lambda _account, _order: True
+        self,
+        seed: int,
+        *,
+        crowds: bool = True,
+        variety: int = 1,
+        is_open: Callable[[int, int], bool] = lambda _account, _order: True,
     ) -> None:
         self._random = Random(seed)
         self._is_open = is_open
@@ -116,7 +122,7 @@ class Trader:
         self._mids = {"BTCUSDT": MID_TICKS, "ETHUSDT": MID_TICKS}
         self._queue: list[tuple[int, Command]] = []
         self._opening = _opening()
-        self._kinds = self._weighted()
+        self._kinds = self._weighted(variety)
 
     def next(self) -> Step:
         """The next command."""
@@ -173,10 +179,8 @@ class Trader:
         del self._past[:-200]
         return step
 
-    def _weighted(self) -> tuple[list[Callable[[], Step]], list[int]]:
+    def _weighted(self, variety: int) -> tuple[list[Callable[[], Step]], list[int]]:
         weighted: list[tuple[Callable[[], Step], int]] = [
-            (self._limit, 4_900),
-            (self._cancel, 4_600),
             (self._market, 60),
             (self._waiting, 100),
             (self._amend, 100),
@@ -193,7 +197,8 @@ class Trader:
             (self._small_market, 10),
             (self._time, 20),
         ]
-        return [each for each, _ in weighted], [weight for _, weight in weighted]
+        kinds, weights = [each for each, _ in weighted], [variety * weight for _, weight in weighted]
+        return [self._limit, self._cancel, *kinds], [4_900, 4_600, *weights]
 
     def _limit(self) -> Step:
         """A limit order near the price; one in four is priced to take."""
@@ -448,10 +453,14 @@ class Trader:
         return self._random.choice(self._accounts)
 
 
-def stream(seed: int, *, crowds: bool = True) -> Iterator[Step]:
-    """Steps without end, from an empty house on; a machine of its own answers them."""
+def stream(seed: int, *, crowds: bool = True, variety: int = 1) -> Iterator[Step]:
+    """Steps without end, from an empty house on; a machine of its own answers them. The arguments are a `Trader`'s."""
     machine = Machine()
-    trader = Trader(seed, crowds=crowds, is_open=lambda account, order: machine.order(account, order) is not None)
+
+    def is_open(account: int, order: int) -> bool:
+        return machine.order(account, order) is not None
+
+    trader = Trader(seed, crowds=crowds, variety=variety, is_open=is_open)
     while True:
         step = trader.next()
         answer = machine.apply(step.submission, machine.seq + 1, step.now_ns, step.command)

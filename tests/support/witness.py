@@ -56,7 +56,10 @@ class Witness:
         self.sent += 1
         body = msgspec.Raw(encode_command(command))
         command_id = f"c{self.sent}" if command_id is None else command_id
-        submission = Submission(sender, command_id, self.now_ns + lifetime_ns, body)
+        return self.apply(Submission(sender, command_id, self.now_ns + lifetime_ns, body), command)
+
+    def apply(self, submission: Submission, command: Command) -> Reply:
+        """The same, as it is on its way."""
         answer = self.machine.apply(submission, self.machine.seq + 1, self.now_ns)
         expected = self.naive.apply(submission, command, self.now_ns, given_id(answer.reply))
         assert answer == expected, f"{command}: {answer}, but expected {expected}"

@@ -1,5 +1,6 @@
 """The machine against a naive house written from the rules: whatever is commanded, both say and have the same."""
 
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -51,6 +52,7 @@ from fondaco.core.vocabulary import (
     UserStatus,
     World,
 )
+from support.command_stream import stream
 from support.witness import SECOND_NS, START_NS, Witness
 
 MOST_TOUCHED = 5
@@ -438,6 +440,14 @@ LONG = settings(max_examples=3_000, stateful_step_count=80, deadline=None)
 
 def test_the_machine_and_the_naive_house_agree() -> None:
     run_state_machine_as_test(Twins, settings=SHORT)
+
+
+def test_they_agree_on_what_a_busy_house_is_told() -> None:
+    both = Witness(most_touched=market.MAX_TOUCHED)
+    for step in islice(stream(1, crowds=False), 700):
+        both.now_ns = step.now_ns
+        both.apply(step.submission, step.command)
+    assert len(both.trades) > 30
 
 
 @pytest.mark.long
