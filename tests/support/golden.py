@@ -1,7 +1,7 @@
 """Recorded command streams with the hashes that they led to, one for each release, kept for ever.
 
 A machine of any later version must lead the same commands to the same events, so nobody changes what has been done.
-Once a version is released, record its journal and commit it: ``PYTHONPATH=tests .venv/bin/python -m support.golden``.
+docs/recipes/golden-journal.md says how to record one.
 """
 
 from itertools import islice

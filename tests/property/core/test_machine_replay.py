@@ -84,7 +84,7 @@ def test_the_seed_of_hashes_reaches_no_event() -> None:
     tests = Path(__file__).parents[2]
     script = f"import sys; sys.path.insert(0, {str(tests)!r}); from support.journals import tell; tell({SEED}, {FEW})"
     started = [
-        subprocess.Popen(  # noqa: S603 - ourselves
+        subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-c", script], env={"PYTHONHASHSEED": seed}, stdout=subprocess.PIPE, text=True
         )
         for seed in ("1", "2")
