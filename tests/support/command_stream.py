@@ -91,7 +91,7 @@ class Trader:
 
     Args:
         seed: the same one sends the same, given the same answers.
-        crowds: whether there are crowds of orders now and then.
+        crowds: how many ordinary commands there are between two crowds of orders; 0: no crowds.
         variety: how many times more often there is something else than limit orders and cancels.
         is_open: whether an account's order stands, as far as one can know; asked before most cancels.
     """
@@ -100,14 +100,16 @@ class Trader:
         self,
         seed: int,
         *,
-        crowds: bool = True,
+        crowds: int = CROWD_EVERY,
         variety: int = 1,
         is_open: Callable[[int, int], bool] = lambda _account, _order: True,
     ) -> None:
         self._random = Random(seed)
         self._is_open = is_open
-        self._crowds = cycle((self._resting_crowd, self._firing_crowd, self._expiring_crowd, self._crowd_of_accounts))
-        self._until_crowd = CROWD_EVERY if crowds else 0
+        self._next_crowds = cycle(
+            (self._resting_crowd, self._firing_crowd, self._expiring_crowd, self._crowd_of_accounts)
+        )
+        self._crowd_every = self._until_crowd = crowds
         self._now_ns = START_NS
         self._sent = 0
         self._accounts: list[int] = []
@@ -134,8 +136,8 @@ class Trader:
         self._now_ns += self._random.choice((0, 1, 1, 10, 200)) * US
         self._until_crowd -= 1
         if not self._until_crowd:
-            self._until_crowd = CROWD_EVERY
-            return next(self._crowds)()
+            self._until_crowd = self._crowd_every
+            return next(self._next_crowds)()
         kind = self._random.choices(self._kinds[0], self._kinds[1])[0]
         return kind()
 
@@ -453,7 +455,7 @@ class Trader:
         return self._random.choice(self._accounts)
 
 
-def stream(seed: int, *, crowds: bool = True, variety: int = 1) -> Iterator[Step]:
+def stream(seed: int, *, crowds: int = CROWD_EVERY, variety: int = 1) -> Iterator[Step]:
     """Steps without end, from an empty house on; a machine of its own answers them. The arguments are a `Trader`'s."""
     machine = Machine()
 

@@ -53,7 +53,7 @@ def path_of(version: str) -> Path:
 
 def recorded(version: str) -> Journal:
     """A journal of what this code does."""
-    steps = list(islice(stream(SEED, crowds=False, variety=VARIETY), COUNT))
+    steps = list(islice(stream(SEED, crowds=0, variety=VARIETY), COUNT))
     machine = Machine()
     chain = chain_hash(machine, steps)
     moments = [Moment(step.submission, step.now_ns) for step in steps]
