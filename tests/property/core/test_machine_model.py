@@ -184,6 +184,11 @@ class Twins(RuleBasedStateMachine):
         command = PlaceOrder(account, "ETHUSDT", side, type_, 30, 7 * price, time, 7 * trigger, expires_ns=until_ns)
         for _ in range(count):
             self.send(command, account)
+        if trigger:
+            maker, taker = [each for each in self.accounts[:4] if each != account][:2]
+            there = PlaceOrder(maker, "ETHUSDT", side.opposite, OrderType.LIMIT, 30, 7 * trigger)
+            self.send(there, maker)
+            self.send(PlaceOrder(taker, "ETHUSDT", side, OrderType.LIMIT, 30, 7 * trigger), taker)
 
     @rule(
         symbol=traded,
@@ -417,6 +422,11 @@ class Twins(RuleBasedStateMachine):
         day = (self.both.now_ns - START_NS) // DAY_NS + 1 + days
         self.both.now_ns = max(self.both.now_ns, START_NS + day * DAY_NS + us * 1_000)
         self.send(Tick(), command_id="")
+
+    @rule()
+    def reload(self) -> None:
+        """The machine goes on from a dump of itself."""
+        self.both.reload()
 
     def account(self, which: int) -> int:
         """One of the first accounts mostly; sometimes a newer one, sometimes none at all."""
