@@ -91,17 +91,25 @@ class Trader:
 
     Args:
         seed: the same one sends the same, given the same answers.
-        crowds: whether there are crowds of orders now and then.
+        crowds: how many ordinary commands there are between two crowds of orders; 0: no crowds.
+        variety: how many times more often there is something else than limit orders and cancels.
         is_open: whether an account's order stands, as far as one can know; asked before most cancels.
     """
 
     def __init__(
-        self, seed: int, *, crowds: bool = True, is_open: Callable[[int, int], bool] = lambda _account, _order: True
+        self,
+        seed: int,
+        *,
+        crowds: int = CROWD_EVERY,
+        variety: int = 1,
+        is_open: Callable[[int, int], bool] = lambda _account, _order: True,
     ) -> None:
         self._random = Random(seed)
         self._is_open = is_open
-        self._crowds = cycle((self._resting_crowd, self._firing_crowd, self._expiring_crowd, self._crowd_of_accounts))
-        self._until_crowd = CROWD_EVERY if crowds else 0
+        self._next_crowds = cycle(
+            (self._resting_crowd, self._firing_crowd, self._expiring_crowd, self._crowd_of_accounts)
+        )
+        self._crowd_every = self._until_crowd = crowds
         self._now_ns = START_NS
         self._sent = 0
         self._accounts: list[int] = []
@@ -116,7 +124,7 @@ class Trader:
         self._mids = {"BTCUSDT": MID_TICKS, "ETHUSDT": MID_TICKS}
         self._queue: list[tuple[int, Command]] = []
         self._opening = _opening()
-        self._kinds = self._weighted()
+        self._kinds = self._weighted(variety)
 
     def next(self) -> Step:
         """The next command."""
@@ -128,8 +136,8 @@ class Trader:
         self._now_ns += self._random.choice((0, 1, 1, 10, 200)) * US
         self._until_crowd -= 1
         if not self._until_crowd:
-            self._until_crowd = CROWD_EVERY
-            return next(self._crowds)()
+            self._until_crowd = self._crowd_every
+            return next(self._next_crowds)()
         kind = self._random.choices(self._kinds[0], self._kinds[1])[0]
         return kind()
 
@@ -173,10 +181,8 @@ class Trader:
         del self._past[:-200]
         return step
 
-    def _weighted(self) -> tuple[list[Callable[[], Step]], list[int]]:
+    def _weighted(self, variety: int) -> tuple[list[Callable[[], Step]], list[int]]:
         weighted: list[tuple[Callable[[], Step], int]] = [
-            (self._limit, 4_900),
-            (self._cancel, 4_600),
             (self._market, 60),
             (self._waiting, 100),
             (self._amend, 100),
@@ -193,7 +199,8 @@ class Trader:
             (self._small_market, 10),
             (self._time, 20),
         ]
-        return [each for each, _ in weighted], [weight for _, weight in weighted]
+        kinds, weights = [each for each, _ in weighted], [variety * weight for _, weight in weighted]
+        return [self._limit, self._cancel, *kinds], [4_900, 4_600, *weights]
 
     def _limit(self) -> Step:
         """A limit order near the price; one in four is priced to take."""
@@ -448,10 +455,14 @@ class Trader:
         return self._random.choice(self._accounts)
 
 
-def stream(seed: int, *, crowds: bool = True) -> Iterator[Step]:
-    """Steps without end, from an empty house on; a machine of its own answers them."""
+def stream(seed: int, *, crowds: int = CROWD_EVERY, variety: int = 1) -> Iterator[Step]:
+    """Steps without end, from an empty house on; a machine of its own answers them. The arguments are a `Trader`'s."""
     machine = Machine()
-    trader = Trader(seed, crowds=crowds, is_open=lambda account, order: machine.order(account, order) is not None)
+
+    def is_open(account: int, order: int) -> bool:
+        return machine.order(account, order) is not None
+
+    trader = Trader(seed, crowds=crowds, variety=variety, is_open=is_open)
     while True:
         step = trader.next()
         answer = machine.apply(step.submission, machine.seq + 1, step.now_ns, step.command)

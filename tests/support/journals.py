@@ -4,8 +4,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from itertools import islice
-from typing import Final
+from typing import Final, Protocol
 
+from fondaco.core.commands import Submission
 from fondaco.core.machine import Machine
 from fondaco.core.replies import Answer
 from fondaco.core.snapshot import state_hash
@@ -16,6 +17,18 @@ BATCH: Final = 50
 FIRST: Final = bytes(32)
 
 
+class Timed(Protocol):
+    """A command on its way, and when it is applied."""
+
+    @property
+    def submission(self) -> Submission:
+        """The command."""
+
+    @property
+    def now_ns(self) -> int:
+        """When."""
+
+
 def chained(machine: Machine, steps: Iterable[Step]) -> Iterator[tuple[bytes, Answer]]:
     """Apply steps; gives each one's events and answer."""
     for step in steps:
@@ -23,7 +36,7 @@ def chained(machine: Machine, steps: Iterable[Step]) -> Iterator[tuple[bytes, An
         yield machine.log.take(), answer
 
 
-def chain_hash(machine: Machine, steps: Iterable[Step]) -> bytes:
+def chain_hash(machine: Machine, steps: Iterable[Timed]) -> bytes:
     """Apply steps; gives the hash of the last batch over the one before it and its own events, from 32 zeros on."""
     hashed, remaining = FIRST, iter(steps)
     while batch := list(islice(remaining, BATCH)):

@@ -1,4 +1,4 @@
-"""What a test may reach: unit, property and rules tests no network at all, the others this machine only.
+"""What a test may reach: unit, property, golden and rules tests no network at all, the others this machine only.
 
 A pytest plugin, loaded by tests/conftest.py. Unix sockets are open to all, because every asyncio loop wakes itself
 through a pair of them. Nobody needs the world beyond: what the tests use was installed before the first of them.
@@ -10,7 +10,7 @@ import pytest
 from pytest_socket import disable_socket, socket_allow_hosts
 
 TESTS = Path(__file__).parents[1]
-WITHOUT_NETWORK = frozenset({"unit", "property", "rules"})
+WITHOUT_NETWORK = frozenset({"unit", "property", "golden", "rules"})
 LOOPBACK = ["127.0.0.1", "::1"]
 
 

@@ -16,6 +16,7 @@ from fondaco.core.house import DAY_NS
 from fondaco.core.machine import Machine
 from fondaco.core.remembered import Memory
 from fondaco.core.replies import AccountOpened, Answer, HoldPlaced, OrderPlaced, Refused, Reply
+from fondaco.core.snapshot import dump, load
 from fondaco.core.state import ENDED, FEE_ACCOUNT, NEXT_STATES, Order
 from fondaco.core.vocabulary import OrderState
 from support.naive.house import NaiveHouse
@@ -56,7 +57,10 @@ class Witness:
         self.sent += 1
         body = msgspec.Raw(encode_command(command))
         command_id = f"c{self.sent}" if command_id is None else command_id
-        submission = Submission(sender, command_id, self.now_ns + lifetime_ns, body)
+        return self.apply(Submission(sender, command_id, self.now_ns + lifetime_ns, body), command)
+
+    def apply(self, submission: Submission, command: Command) -> Reply:
+        """The same, as it is on its way."""
         answer = self.machine.apply(submission, self.machine.seq + 1, self.now_ns)
         expected = self.naive.apply(submission, command, self.now_ns, given_id(answer.reply))
         assert answer == expected, f"{command}: {answer}, but expected {expected}"
@@ -64,6 +68,14 @@ class Witness:
         self.hear(decode_events(self.machine.log.take()))
         self.compare()
         return answer.reply
+
+    def reload(self) -> None:
+        """Go on with a machine that was loaded from a dump of this one."""
+        body = dump(self.machine)
+        loaded = load(body)
+        self.machine = Machine(loaded.house, Memory(loaded.remembered, least=LEAST_TOLD, most=MOST_TOLD))
+        assert dump(self.machine) == body
+        self.compare()
 
     def hear(self, events: list[Event]) -> None:
         """What the machine says must be what has happened."""

@@ -3,7 +3,7 @@
 A refusal is a value, never an exception: it is journaled, replayed and answered like any other reply. When several
 reasons hold, the one that stands first here is given; tests reach every one of them in this order, and the page
 ``docs/refusals.md`` is written from this file. Of an order's numbers the price is asked about before the trigger, and
-the trigger before the quantity. Who may not do something is told no more about it, and of limits the narrowest is told.
+the trigger before the quantity. Who may not do something is told no more about it; of limits the narrowest is told.
 """
 
 from enum import StrEnum

@@ -1,5 +1,6 @@
 """The machine against a naive house written from the rules: whatever is commanded, both say and have the same."""
 
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -51,10 +52,13 @@ from fondaco.core.vocabulary import (
     UserStatus,
     World,
 )
+from support.command_stream import stream
 from support.witness import SECOND_NS, START_NS, Witness
 
 MOST_TOUCHED = 5
 """Few, so that larger work is met."""
+MANY = 25
+"""Orders that were accepted before a market is closed, after which little can happen there."""
 DAY_NS = 86_400 * SECOND_NS
 BASE, OTHER, QUOTE = Asset("BTC", 2), Asset("ETH", 1), Asset("USDT", 2)
 BTC = Terms(
@@ -64,11 +68,11 @@ BTC = Terms(
     lot=20,
     max_price_ticks=40,
     max_order_lots=12,
-    max_open_orders=8,
+    max_open_orders=14,
     maker_ppm=-30_000,
     taker_ppm=70_001,
     band_ppm=300_001,
-    breaker_move_ppm=150_000,
+    breaker_move_ppm=200_000,
     breaker_window_ns=60 * SECOND_NS,
     breaker_pause_ns=30 * SECOND_NS,
 )
@@ -108,7 +112,9 @@ crowds = st.sampled_from(
         (OrderType.STOP_LIMIT, TimeInForce.GTD),
     ]
 )
-moves = st.lists(st.tuples(accounts, sides, ticks, lots), min_size=2, max_size=6)
+preventions = st.sampled_from([*SelfTrade][1:])
+cascades = st.lists(st.tuples(accounts, st.integers(1, 3), lots, st.booleans()), min_size=2, max_size=4)
+moves = st.lists(st.tuples(accounts, sides, ticks, lots, preventions), min_size=2, max_size=6)
 
 
 class Twins(RuleBasedStateMachine):
@@ -158,13 +164,14 @@ class Twins(RuleBasedStateMachine):
         self.send(OpenAccount("ada", World.DEMO, "USDT", grant=500))
 
     @rule(symbol=traded, moves=moves)
-    def trade(self, symbol: str, moves: list[tuple[int, Side, int, int]]) -> None:
+    def trade(self, symbol: str, moves: list[tuple[int, Side, int, int, SelfTrade]]) -> None:
         """Plain orders, one after the other, which meet."""
         terms = TERMS[symbol]
-        for which, side, ticks, lots in moves:
+        for which, side, ticks, lots, prevention in moves:
             price, quantity = ticks * terms.tick, lots * terms.lot
             account = self.account(which)
-            self.send(PlaceOrder(account, symbol, side, OrderType.LIMIT, quantity=quantity, price=price), account)
+            order = PlaceOrder(account, symbol, side, OrderType.LIMIT, quantity, price, self_trade=prevention)
+            self.send(order, account)
 
     @rule(which=accounts, side=sides, count=st.integers(MOST_TOUCHED, 4 * MOST_TOUCHED), kind=crowds)
     def crowd(self, which: int, side: Side, count: int, kind: tuple[OrderType, TimeInForce]) -> None:
@@ -177,6 +184,34 @@ class Twins(RuleBasedStateMachine):
         command = PlaceOrder(account, "ETHUSDT", side, type_, 30, 7 * price, time, 7 * trigger, expires_ns=until_ns)
         for _ in range(count):
             self.send(command, account)
+        if trigger:
+            maker, taker = [each for each in self.accounts[:4] if each != account][:2]
+            there = PlaceOrder(maker, "ETHUSDT", side.opposite, OrderType.LIMIT, 30, 7 * trigger)
+            self.send(there, maker)
+            self.send(PlaceOrder(taker, "ETHUSDT", side, OrderType.LIMIT, 30, 7 * trigger), taker)
+
+    @rule(
+        symbol=traded,
+        waiting=cascades,
+        away=st.sampled_from([1, -1]),
+        lots=st.integers(1, 8),
+        pair=st.permutations(range(4)),
+    )
+    def cascade(
+        self, symbol: str, waiting: list[tuple[int, int, int, bool]], away: int, lots: int, pair: list[int]
+    ) -> None:
+        """Orders wait at several prices, and one trade jumps over all of them."""
+        terms, last = TERMS[symbol], self.both.machine.house.markets[World.TRADING, symbol].last_ticks or 11
+        side = Side.BUY if away > 0 else Side.SELL
+        for which, distance, wanted, is_limit in waiting:
+            account, trigger = self.account(which), (last + away * distance) * terms.tick
+            kind, price = (OrderType.STOP_LIMIT, trigger) if is_limit else (OrderType.STOP, 0)
+            order = PlaceOrder(account, symbol, side, kind, wanted * terms.lot, price, trigger_price=trigger)
+            self.send(order, account)
+        maker, taker, price = self.accounts[pair[0]], self.accounts[pair[1]], (last + 3 * away) * terms.tick
+        quantity = lots * terms.lot
+        self.send(PlaceOrder(maker, symbol, side.opposite, OrderType.LIMIT, quantity, price), maker)
+        self.send(PlaceOrder(taker, symbol, side, OrderType.LIMIT, quantity, price), taker)
 
     @rule(which=accounts, side=sides, symbol=traded, ticks=ticks, lots=lots, data=st.data())
     def limit(self, data: st.DataObject, ticks: int, **order: Any) -> None:  # noqa: ANN401 - handed through as drawn
@@ -226,7 +261,7 @@ class Twins(RuleBasedStateMachine):
             time_in_force=time,
             trigger_price=trigger * terms.tick,
             quote_quantity=quote,
-            self_trade=data.draw(st.sampled_from([*SelfTrade][1:])),
+            self_trade=data.draw(preventions),
             client_order_id=data.draw(st.sampled_from(["", "", "", "one", "two"])),
             expires_ns=self.both.now_ns + lifetime if time is TimeInForce.GTD else 0,
             **fields,
@@ -355,7 +390,7 @@ class Twins(RuleBasedStateMachine):
             SetRules(data.draw(st.integers(0, 2))),
             Tick(),
         ]
-        closes = data.draw(seldom)
+        closes = len(self.orders) > MANY and data.draw(seldom)
         self.send(CloseInstrument(world, symbol) if closes else data.draw(st.sampled_from(commands)))
 
     @rule(data=st.data())
@@ -387,6 +422,11 @@ class Twins(RuleBasedStateMachine):
         day = (self.both.now_ns - START_NS) // DAY_NS + 1 + days
         self.both.now_ns = max(self.both.now_ns, START_NS + day * DAY_NS + us * 1_000)
         self.send(Tick(), command_id="")
+
+    @rule()
+    def reload(self) -> None:
+        """The machine goes on from a dump of itself."""
+        self.both.reload()
 
     def account(self, which: int) -> int:
         """One of the first accounts mostly; sometimes a newer one, sometimes none at all."""
@@ -432,12 +472,20 @@ def as_fields(command: PlaceOrder) -> dict[str, Any]:
     return {name: getattr(command, name) for name in command.__struct_fields__}
 
 
-SHORT = settings(max_examples=60, stateful_step_count=60, deadline=None)
-LONG = settings(max_examples=3_000, stateful_step_count=80, deadline=None)
+SHORT = settings(max_examples=40, stateful_step_count=50, deadline=None)
+LONG = settings(max_examples=1_500, stateful_step_count=80, deadline=None)
 
 
 def test_the_machine_and_the_naive_house_agree() -> None:
     run_state_machine_as_test(Twins, settings=SHORT)
+
+
+def test_they_agree_on_what_a_busy_house_is_told() -> None:
+    both = Witness(most_touched=market.MAX_TOUCHED)
+    for step in islice(stream(1, crowds=0), 700):
+        both.now_ns = step.now_ns
+        both.apply(step.submission, step.command)
+    assert len(both.trades) > 30
 
 
 @pytest.mark.long

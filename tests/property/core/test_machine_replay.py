@@ -18,31 +18,29 @@ from fondaco.core.machine import Machine
 from fondaco.core.refusals import Refusal
 from fondaco.core.replies import Refused
 from fondaco.core.snapshot import dump, load, state_hash
-from support.command_stream import CROWD_EVERY, Step, stream
+from support.command_stream import Step, stream
 from support.journals import chain_hash, chained
 
 SEED = 20_261_121
 FOLLOWING = 10_000
 FEW = 3_000
-CROWDS = 4
-"""Kinds of crowds, one after the other."""
-LENGTH = CROWDS * CROWD_EVERY + 8_000
-"""So that every kind of crowd has come and gone."""
+CUT = 8_000
+CROWDS = 3_000
+"""So that every kind of crowd has come and gone by then."""
 
 
 @pytest.fixture(scope="module")
 def steps() -> list[Step]:
     """A long stream."""
-    return list(islice(stream(SEED), LENGTH))
+    return list(islice(stream(SEED, crowds=CROWDS), CUT + FOLLOWING))
 
 
 def test_live_replayed_and_loaded_machines_say_the_same_from_then_on(steps: list[Step]) -> None:
-    cut, end = 8_000, 8_000 + FOLLOWING
     live, replayed = Machine(), Machine()
     for machine in (live, replayed):
-        played(machine, steps[:cut])
+        played(machine, steps[:CUT])
     loaded = load(dump(live))
-    said = [played(machine, steps[cut:end]) for machine in (live, replayed, loaded)]
+    said = [played(machine, steps[CUT:]) for machine in (live, replayed, loaded)]
     assert len(said[0]) == FOLLOWING
     assert said[0] == said[1]
     assert said[0] == said[2]
@@ -84,7 +82,7 @@ def test_the_seed_of_hashes_reaches_no_event() -> None:
     tests = Path(__file__).parents[2]
     script = f"import sys; sys.path.insert(0, {str(tests)!r}); from support.journals import tell; tell({SEED}, {FEW})"
     started = [
-        subprocess.Popen(  # noqa: S603 - the interpreter that runs this test, on a script of ours
+        subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-c", script], env={"PYTHONHASHSEED": seed}, stdout=subprocess.PIPE, text=True
         )
         for seed in ("1", "2")
