@@ -175,7 +175,7 @@ class Machine:
         assert now_ns % 1_000 == 0
         house.seq, house.now_ns = seq, now_ns
         house.log.emit(Began(seq, now_ns))
-        if self.has_due(now_ns):
+        if house.fired or house.works or (house.due and house.due[0][0] <= now_ns):
             self._catch_up()
         if command is None:
             command = decode_command(submission.body)

@@ -51,7 +51,7 @@ class Market:
     @property
     def live_orders(self) -> int:
         """Orders that rest or wait."""
-        return len(self.handles) + len(self.triggers)
+        return len(self.handles) + len(self.triggers.waiting)
 
     def owner_of(self, account_id: int, user_number: int) -> int:
         """Whose orders may not meet each other here."""

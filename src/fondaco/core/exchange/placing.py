@@ -83,9 +83,10 @@ def _place_limit(house: House, market: Market, account: Account, command: PlaceO
     rests = command.time_in_force in _RESTING_TIMES
     if market.is_outside_band(command.side, ticks):
         return Refused(Refusal.PRICE_OUTSIDE_BAND)
-    refusal = limit_refusal(house, market, account, Increase(command.side, lots, ticks * lots * market.step))
-    if refusal is not None:
-        return Refused(refusal)
+    if house.limits:
+        refusal = limit_refusal(house, market, account, Increase(command.side, lots, ticks * lots * market.step))
+        if refusal is not None:
+            return Refused(refusal)
     if rests and market.live_orders >= terms.max_open_orders:
         return Refused(Refusal.BOOK_FULL)
     if command.post_only and market.would_take(command.side, ticks):

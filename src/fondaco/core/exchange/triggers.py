@@ -3,7 +3,7 @@
 A rising price meets the lowest trigger above it first, a falling one the highest below it, so each direction is a heap.
 Who is cancelled stays in its heap until it comes up or the dead outnumber the living; then the heap is made anew.
 
-Invariant: exactly the orders in ``_waiting`` wait; a heap's entry counts only while it agrees with them.
+Invariant: exactly the orders in ``waiting`` wait; a heap's entry counts only while it agrees with them.
 """
 
 import heapq
@@ -37,14 +37,14 @@ class Triggers:
     """The waiting orders of one market."""
 
     def __init__(self, waiting: Iterable[Order] = ()) -> None:
-        self._waiting: dict[int, Order] = {}
+        self.waiting: dict[int, Order] = {}
         self._rising: list[_Entry] = []
         self._falling: list[_Entry] = []
         for order in waiting:
             self.add(order)
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self.waiting)
 
     @property
     def size(self) -> int:
@@ -52,11 +52,11 @@ class Triggers:
         return len(self._rising) + len(self._falling)
 
     def __contains__(self, order_id: int) -> bool:
-        return order_id in self._waiting
+        return order_id in self.waiting
 
     def add(self, order: Order) -> None:
         """Let an order wait."""
-        self._waiting[order.order_id] = order
+        self.waiting[order.order_id] = order
         if waits_for_rise(order.side, order.type):
             heapq.heappush(self._rising, (order.trigger_ticks, order.priority_seq, order.order_id))
         else:
@@ -64,8 +64,8 @@ class Triggers:
 
     def remove(self, order: Order) -> None:
         """Let an order wait no longer."""
-        del self._waiting[order.order_id]
-        if self.size > 2 * len(self._waiting) + 64:
+        del self.waiting[order.order_id]
+        if self.size > 2 * len(self.waiting) + 64:
             self._clean()
 
     def reached(self, price_ticks: int) -> list[Order]:
@@ -80,11 +80,11 @@ class Triggers:
         return found
 
     def _take(self, entry: _Entry, found: list[Order]) -> None:
-        order = self._waiting.pop(entry[2], None)
+        order = self.waiting.pop(entry[2], None)
         if order is not None:
             found.append(order)
 
     def _clean(self) -> None:
         for heap in (self._rising, self._falling):
-            heap[:] = [entry for entry in heap if entry[2] in self._waiting]
+            heap[:] = [entry for entry in heap if entry[2] in self.waiting]
             heapq.heapify(heap)

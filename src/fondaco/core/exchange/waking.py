@@ -37,9 +37,11 @@ def fire(house: House, most: int) -> int:
 
 def _traded(house: House, market: Market, prices: list[int]) -> None:
     """Put who was reached in line, by crossing, trigger price, priority; and halt what moved too far."""
-    if len(market.triggers):
+    if market.triggers.waiting:
         for price in prices:
             house.fired.extend(order.order_id for order in market.triggers.reached(price))
+    if not market.terms.breaker_move_ppm:
+        return
     for price in prices:
         if market.is_halted_by(price, house.now_ns):
             _halt(house, market, price)
