@@ -1,6 +1,6 @@
 """Endless seeded streams of commands as a busy house would get them.
 
-Most are limit orders (55 %) and cancels of what is open (45 %); about one order in eight trades. Among them is a little
+Most are limit orders (58 %) and cancels of what is open (35 %); one command in ten trades. Among them is a little
 of everything else that the engine can be told: every type of command and of order, repeats, late commands, commands
 that make no sense, and now and then a crowd of orders larger than what one command may touch.
 
