@@ -97,3 +97,21 @@ def test_more_triggers_than_one_command_may_wake_go_on_with_the_next() -> None:
     played.give(Tick())
     assert not played.machine.backlog
     assert played.machine.orders_of(bob) == []
+
+
+def test_who_was_fired_but_not_sent_when_its_market_was_closed_does_not_trade() -> None:
+    played = Table()
+    played.open("alice", cash=1_000_000)
+    bob = played.open("bob", cash=1_000_000, gold=10_000)
+    played.check("bob sell 1 @100 | open \n alice buy 1 @100 | filled 1 fee 2")
+    for _ in range(MAX_TOUCHED):
+        played.give(PlaceOrder(bob, "GOLDCASH", Side.SELL, OrderType.LIMIT, 1, 119), bob)
+    for _ in range(2 * MAX_TOUCHED + 7):
+        played.give(PlaceOrder(bob, "GOLDCASH", Side.SELL, OrderType.STOP, 1, trigger_price=95), bob)
+    played.check("alice buy 5000 @90 | open \n alice buy 1 @95 | open \n bob sell 1 @95 | filled 1 fee 2")
+    # A thousand have been sent with the command that woke them, a thousand go ahead of this one; seven stand in line
+    # behind a thousand older orders that it takes back.
+    played.check(f"house delist GOLDCASH | cancelled {MAX_TOUCHED} and more")
+    while played.machine.backlog:
+        played.give(Tick())
+    assert (played.machine.orders_of(bob), played.has("alice")[1]) == ([], f"{2 + 2 * MAX_TOUCHED}+0")

@@ -48,7 +48,13 @@ def _traded(house: House, market: Market, prices: list[int]) -> None:
 
 
 def _send_fired(house: House, market: Market, order: Order) -> list[int]:
-    """A fired order becomes what it waited to be: a limit order, or one that takes what the band allows."""
+    """A fired order becomes what it waited to be: a limit order, or one that takes what the band allows.
+
+    A market that was closed while it stood in line takes it no more.
+    """
+    if market.is_closed:
+        house.end_order(order, OrderState.CANCELLED, CloseReason.INSTRUMENT_CLOSED)
+        return []
     order.priority_seq = house.new_id()
     is_limit = order.type is OrderType.STOP_LIMIT
     limit_ticks = order.price_ticks if is_limit else market.bound_ticks(order.side, order.trigger_ticks)
