@@ -1,5 +1,7 @@
 """The examples in docs/recipes are played line by line: what these pages say of money is what the machine does.
 
+A fill posts for both parties and both fees and lowers the holds, in one command (BHC-45).
+
 The tables are those of `support.ledger_lines`, for alice with 10,000 of cash, her second account alice2, and bob with
 100 of gold. ``outside`` and ``fees`` are the house's own accounts. Below a command stand, indented, its postings,
 ``alice -> bob 400 CASH trade 1`` with code and reference, and the positions that it changed. A page with
