@@ -203,7 +203,7 @@ class Sequencer(Generic[Token]):
         for step in range(MAX_BATCH_COMMANDS):
             if step and (size_bytes >= MAX_BATCH_BYTES or self._spent_ns() >= until_ns):
                 break
-            work, token = self._next(now_ns, is_idle=not commands)
+            work, token = self._next(now_ns)
             if work is None:
                 break
             if token is not None:
@@ -222,15 +222,11 @@ class Sequencer(Generic[Token]):
                 outcomes.append((token, outcome))
         return commands, outcomes
 
-    def _next(self, now_ns: int, *, is_idle: bool) -> tuple[Entry | Read | None, Token | None]:
-        """What has its turn: unfinished work before everything, what has fallen due when nothing else is there."""
-        if self._machine.backlog:
+    def _next(self, now_ns: int) -> tuple[Entry | Read | None, Token | None]:
+        """What has its turn: what is unfinished or has fallen due, as many ticks as that takes, and then who waits."""
+        if self._machine.has_due(now_ns):
             return self._tick(now_ns), None
-        if self._waiting:
-            return self._waiting.popleft()
-        if is_idle and self._machine.has_due(now_ns):
-            return self._tick(now_ns), None
-        return None, None
+        return self._waiting.popleft() if self._waiting else (None, None)
 
     def _tick(self, now_ns: int) -> Entry:
         return Entry(Submission(HOUSE, f"tick-{self._machine.seq + 1}", now_ns, _TICK_BODY), _TICK, is_urgent=True)

@@ -89,7 +89,7 @@ async def test_a_changed_order_that_has_no_row_is_damage_and_stops_the_projectio
 
 
 async def test_amounts_are_atoms_of_the_instrument_after_a_restart_too(database: Database) -> None:
-    """BHC-33, BHC-35: filled quantity, both orders, both accounts, and a fee for each side."""
+    """BHC-32, BHC-33, BHC-35, BBX-40: when it was filled and how far, both orders and accounts, a fee for each side."""
     exchange = Exchange()
     exchange.list_markets(BTC)
     buyer, seller = exchange.open_account("ann", USDT=10**12), exchange.open_account("bob", BTC=10**12)

@@ -1,4 +1,4 @@
-"""The exchange, line by line: what an order is answered, holds and pays (BHC-30 to BHC-36, BHC-41, 42, 45).
+"""The exchange, line by line: what an order is told, holds and pays (BHC-30 to BHC-36, BHC-41, BHC-42, BHC-45, BBX-40).
 
 How to read the tables stands in `support.ledger_lines`.
 """

@@ -1,4 +1,4 @@
-"""Treasury, people, limits and breakers, line by line (BHC-21, 22, 41 to 43, 60 to 63).
+"""Treasury, people, limits and breakers, line by line (BHC-21, BHC-22, BHC-41 to BHC-43, BHC-60 to BHC-63).
 
 How to read the tables stands in `support.ledger_lines`.
 """

@@ -1,6 +1,6 @@
 """Refusals: of several reasons the first one is given, nothing changes, and every reason is reached somewhere.
 
-The order of `Refusal` is the order in which the reasons are asked.
+The order of `Refusal` is the order in which the reasons are asked. A market order has no price (BBX-40).
 """
 
 import re

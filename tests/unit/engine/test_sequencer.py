@@ -3,14 +3,15 @@
 from itertools import count
 from typing import Any
 
+import msgspec
 import pytest
 
 from fondaco.core.book.vocabulary import Side
 from fondaco.core.commands import HOUSE, CancelAll, CancelOrder, Command, SetRules, Tick, TripBreaker, decode_command
 from fondaco.core.exchange.market import MAX_TOUCHED
 from fondaco.core.machine import Machine
-from fondaco.core.replies import Answer, HoldPlaced
-from fondaco.core.vocabulary import World
+from fondaco.core.replies import Answer, HoldPlaced, OrderPlaced
+from fondaco.core.vocabulary import OrderState, TimeInForce, World
 from fondaco.engine import sequencer as module
 from fondaco.engine.door import Entry, enter
 from fondaco.engine.journal import BEGINNING, JournalRow, Mark, commands_of, replayed
@@ -27,7 +28,7 @@ from fondaco.engine.sequencer import (
     Sequencer,
     Why,
 )
-from support.floor import ALICE, NOW_NS, OPENING, SYMBOL, VALID_NS, limit, set_aside
+from support.floor import ALICE, BOB, NOW_NS, OPENING, SYMBOL, VALID_NS, limit, set_aside
 
 WIDE = Bounds(queue_commands=10_000, follower_lag=1_000_000)
 OPENED_SEQ = len(OPENING)
@@ -272,6 +273,24 @@ def test_unfinished_work_goes_on_ahead_of_whatever_waits() -> None:
     first = row_of(batch).first_seq
     assert ids_of(batch) == ["all", f"tick-{first + 1}", f"tick-{first + 2}", "after"]
     assert [token for token, _ in sequencer.committed(batch)] == ["x", "y"]
+
+
+def test_no_command_meets_an_order_whose_moment_has_passed_however_many_there_are() -> None:
+    sequencer, soon_ns = opened(), NOW_NS + 1_000_000_000
+    standing = msgspec.structs.replace(
+        limit(ALICE, Side.SELL, 100, 1), time_in_force=TimeInForce.GTD, expires_ns=soon_ns
+    )
+    for _ in range(2 * MAX_TOUCHED + 1):
+        assert sequencer.offer(entry(standing), "alice") is None
+    while sequencer.has_work:
+        sequencer.committed(batch_of(sequencer))
+    sequencer.offer(entry(limit(BOB, Side.BUY, 100, 1), account_id=BOB), "bob")
+    batch = batch_of(sequencer, soon_ns)
+    ((_, answer),) = batch.outcomes
+    assert isinstance(answer, Answer)
+    assert isinstance(answer.reply, OrderPlaced)
+    assert answer.reply.state is OrderState.OPEN
+    assert len(ids_of(batch)) == 4  # three ticks before it
 
 
 def test_an_idle_engine_ticks_once_when_something_is_due_and_not_before() -> None:
