@@ -372,6 +372,7 @@ def create_trades() -> None:
         number("seller_account_id"),
         number("buyer_fee"),
         number("seller_fee"),
+        number("seller_realised"),
         code("taker_side"),
         number("seq"),
         sa.PrimaryKeyConstraint("world", "symbol", "id", "created_at", name="trades_pkey"),

@@ -64,7 +64,8 @@ VIEWS = {
             as_decimal(x.price, t.quote_scale) AS price, as_decimal(x.quantity, t.base_scale) AS quantity,
             as_decimal(x.notional, t.quote_scale) AS total,
             as_decimal(x.buyer_fee, t.quote_scale) AS buyer_fee, as_decimal(x.seller_fee, t.quote_scale) AS seller_fee,
-            t.quote AS fee_currency, x.taker_side, x.created_at
+            t.quote AS fee_currency, as_decimal(x.seller_realised, t.quote_scale) AS seller_realized_pnl,
+            x.taker_side, x.created_at
         FROM trades x JOIN trading_pairs t USING (world, symbol)
     """,
     "v_positions": """
@@ -73,9 +74,17 @@ VIEWS = {
             as_decimal(p.quantity, t.base_scale) AS quantity, as_decimal(p.cost, t.quote_scale) AS cost,
             round(as_decimal(p.cost, t.quote_scale) / nullif(as_decimal(p.quantity, t.base_scale), 0), t.quote_scale)
                 AS average_entry_price,
-            as_decimal(p.realised, t.quote_scale) AS realized_pnl, t.quote AS pnl_currency,
-            p.opened_at, p.updated_at, p.closed_at
+            as_decimal(p.realised, t.quote_scale) AS realized_pnl,
+            round(
+                as_decimal(p.quantity, t.base_scale) * as_decimal(last.price, t.quote_scale)
+                    - as_decimal(p.cost, t.quote_scale),
+                t.quote_scale
+            ) AS unrealized_pnl,
+            t.quote AS pnl_currency, p.opened_at, p.updated_at, p.closed_at
         FROM positions p JOIN trading_pairs t USING (world, symbol) LEFT JOIN accounts c ON c.id = p.account_id
+        LEFT JOIN LATERAL (
+            SELECT x.price FROM trades x WHERE (x.world, x.symbol) = (p.world, p.symbol) ORDER BY x.id DESC LIMIT 1
+        ) last ON true
     """,
     "v_risk_limits": """
         SELECT l.world, l.scope AS entity_type, nullif(l.subject, '') AS entity_id, l.name AS limit_type,

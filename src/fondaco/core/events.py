@@ -59,6 +59,8 @@ class Trade(Message, frozen=True, tag="trade"):
     buy_fee: int
     sell_fee: int
     taker: Side
+    sell_realised: int = 0
+    """What the seller earned by it, fees apart: see `fondaco.core.positions`."""
 
 
 class RiskAlert(Message, frozen=True, tag="risk_alert"):

@@ -31,19 +31,20 @@ def bought(house: House, market: Market, account_id: int, lots: int, notional: i
     house.touched_positions[position.position_id] = position
 
 
-def sold(house: House, market: Market, account_id: int, lots: int, price_ticks: int) -> None:
-    """Take off what an account has sold, as far as it was bought here, and count what that earned."""
+def sold(house: House, market: Market, account_id: int, lots: int, price_ticks: int) -> int:
+    """Take off what an account has sold, as far as it was bought here; returns what that earned."""
     position = market.positions.get(account_id)
     if position is None:
-        return
+        return 0
     counted = min(lots, position.lots)
     cost = position.cost if counted == position.lots else charge(position.cost * counted, position.lots)
     position.lots -= counted
     position.cost -= cost
-    realised = position.realised + price_ticks * counted * market.step - cost
-    position.realised = max(-MAX_TOTAL, min(realised, MAX_TOTAL))
+    realised = price_ticks * counted * market.step - cost
+    position.realised = max(-MAX_TOTAL, min(position.realised + realised, MAX_TOTAL))
     position.changed_ns = house.now_ns
     house.touched_positions[position.position_id] = position
     if position.lots == 0:
         position.closed_ns = house.now_ns
         del market.positions[account_id]
+    return realised

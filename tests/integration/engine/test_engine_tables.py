@@ -126,7 +126,7 @@ async def test_the_database_itself_refuses_a_wrong_word(database: Database, tabl
 
 @pytest.mark.usefixtures("exchange")
 async def test_views_show_decimals_and_the_words_of_the_source_systems(database: Database) -> None:
-    """BHC-33, BHC-35, BHC-40, BHC-41."""
+    """BHC-33, BHC-35, BHC-37, BHC-40, BHC-41, BBX-41."""
     query = "SELECT side, status, time_in_force, price, quantity, filled_quantity, average_price, fee, fee_currency"
     orders = await rows_of(database, f"{query} FROM v_orders ORDER BY id")
     one, five, three = Decimal("1.000000"), Decimal("0.00500000"), Decimal("0.00300000")
@@ -145,8 +145,9 @@ async def test_views_show_decimals_and_the_words_of_the_source_systems(database:
     assert await rows_of(database, query) == [(rest - held, held, rest)]
     query = "SELECT amount, reason, order_id IS NOT NULL FROM v_balance_holds WHERE released_at IS NULL"
     assert await rows_of(database, query) == [(held, "order", True)]
-    query = "SELECT side, status, quantity, average_entry_price, realized_pnl FROM v_positions"
-    assert await rows_of(database, query) == [("long", "open", three, one, Decimal("0.000000"))]
+    query = "SELECT side, status, quantity, average_entry_price, realized_pnl, unrealized_pnl FROM v_positions"
+    nothing = Decimal("0.000000")
+    assert await rows_of(database, query) == [("long", "open", three, one, nothing, nothing)]
     query = (
         "SELECT amount, balance_after FROM v_ledger_entries WHERE asset = 'BTC' AND type = 'credit' AND symbol IS NULL"
     )
@@ -154,6 +155,30 @@ async def test_views_show_decimals_and_the_words_of_the_source_systems(database:
     query = "SELECT price_step, quantity_step, maker_fee, taker_fee, active FROM v_trading_pairs"
     assert await rows_of(database, query) == [
         (Decimal("0.010000"), Decimal("0.00100000"), Decimal("0.001000"), Decimal("0.002000"), True)
+    ]
+
+
+async def test_a_trade_says_what_its_seller_earned_and_a_position_what_it_is_worth_now(
+    database: Database, exchange: Exchange
+) -> None:
+    """BHC-37, BBX-41."""
+    ann, bob = sorted(account for account in exchange.machine.house.accounts)
+    exchange.order(bob, Side.SELL, 150, 2)
+    exchange.order(ann, Side.BUY, 150, 2)
+    exchange.order(bob, Side.BUY, 200, 1)
+    exchange.order(ann, Side.SELL, 200, 1)
+    await (await open_projection(database)).write([exchange.cut()])
+    # Ann bought three for 1.00 and two for 1.50 each, and sold a fifth of that for 2.00.
+    query = "SELECT id, price, seller_realized_pnl FROM v_trades ORDER BY id"
+    assert [tuple(map(str, row)) for row in await rows_of(database, query)] == [
+        ("1", "1.000000", "0.000000"),
+        ("2", "1.500000", "0.000000"),
+        ("3", "2.000000", "0.000800"),
+    ]
+    query = "SELECT user_id, quantity, cost, realized_pnl, unrealized_pnl FROM v_positions ORDER BY user_id"
+    assert [tuple(map(str, row)) for row in await rows_of(database, query)] == [
+        ("ann", "0.00400000", "0.004800", "0.000800", "0.003200"),
+        ("bob", "0.00100000", "0.002000", "0.000000", "0.000000"),
     ]
 
 

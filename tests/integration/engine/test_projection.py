@@ -61,6 +61,7 @@ async def test_a_second_projection_is_fenced_off_and_has_written_nothing(databas
 
 
 async def test_what_fails_half_way_leaves_nothing(database: Database) -> None:
+    """EXD-28: an order and the hold that pays for it come into the tables together or not at all."""
     first, *rest = crowded(seed=3, batches=8)
     projection = await open_projection(database)
     await projection.write([first])

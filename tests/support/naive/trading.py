@@ -11,6 +11,7 @@ from fondaco.core.ledger import HoldReason
 from fondaco.core.state import Breaker, Order
 from fondaco.core.terms import Terms
 from fondaco.core.vocabulary import CloseReason, OrderState, OrderType, SelfTradeScope
+from support.naive.limits import position
 from support.naive.money import free, hold_exactly, move
 from support.naive.state import FEES, PPM, STANDING, WAITING, Hold, Listing, Naive, rounded_up
 
@@ -142,10 +143,13 @@ def trade(house: Naive, market: Listing, taker: Order, maker: Order, lots: int) 
         order.open_lots -= lots
         order.updated_ns = house.now_ns
     market.last_ticks = maker.price_ticks
+    had, paid, _ = position(house, sell.account_id, market)
+    sold = min(lots, had)
+    earned = market.cost(maker.price_ticks, sold) - rounded_up(paid * sold, had) if had else 0
     number = 1 + sum((each.world, each.symbol) == (market.world, market.symbol) for _, each in house.trades)
     done = Trade(
         number, market.world, market.symbol, maker.price_ticks, lots, cost, buy.order_id, sell.order_id,
-        buy.account_id, sell.account_id, fees[buy.order_id], fees[sell.order_id], taker.side,
+        buy.account_id, sell.account_id, fees[buy.order_id], fees[sell.order_id], taker.side, earned,
     )  # fmt: skip
     house.trades.append((house.now_ns, done))
     if taker.type is not OrderType.MARKET and taker.open_lots:

@@ -1,5 +1,6 @@
-"""Spot positions: average entry, realised result, closing (BHC-37, BHC-38)."""
+"""Spot positions: average entry, realised result, closing (BHC-37, BHC-38); what a sell earned (BBX-41)."""
 
+from fondaco.core.events import Trade
 from fondaco.core.state import Position
 from support.ledger_lines import Table
 
@@ -20,10 +21,12 @@ def test_buys_move_the_average_and_sells_realise_their_share_of_the_cost() -> No
     sold = told(table, "alice")
     # Three sevenths of 733 are 314.14; the client is charged 315.
     assert (sold.lots, sold.cost, sold.realised) == (4, 418, 45)
+    assert [each.sell_realised for each in table.events if isinstance(each, Trade)] == [45]
     table.check("bob buy 4 @100 | open \n alice sell 4 @100 | filled 4 fee 8")
     closed = told(table, "alice")
     # The last part takes the remainder, so the parts sum to what was paid: 360 + 400 - 733.
     assert (closed.lots, closed.cost, closed.realised, closed.closed_ns) == (0, 0, 27, table.now_ns)
+    assert [each.sell_realised for each in table.events if isinstance(each, Trade)] == [-18]
     assert closed.position_id == opened.position_id
     table.check("bob sell 1 @100 | open \n alice buy 1 @100 | filled 1 fee 2")
     assert told(table, "alice").position_id != opened.position_id

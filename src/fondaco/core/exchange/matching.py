@@ -111,7 +111,7 @@ def _trade(house: House, market: Market, taker: Order, maker: Order, fill: Fill)
     _pay_fee(house, market, taker, taker_fee)
     _pay_fee(house, market, maker, maker_fee)
     bought(house, market, buyer.account_id, lots, notional)
-    sold(house, market, seller.account_id, lots, fill.price)
+    realised = sold(house, market, seller.account_id, lots, fill.price)
     today, quote = house.now_ns // DAY_NS, terms.instrument.quote.code
     _count_volume(house.accounts[buyer.account_id], today, quote, notional)
     _count_volume(house.accounts[seller.account_id], today, quote, notional)
@@ -130,6 +130,7 @@ def _trade(house: House, market: Market, taker: Order, maker: Order, fill: Fill)
             buy_fee,
             sell_fee,
             taker.side,
+            realised,
         )
     )
 

@@ -151,6 +151,7 @@ TRADES: Final = layout(
     seller_account_id=number,
     buyer_fee=number,
     seller_fee=number,
+    seller_realised=number,
     taker_side=word,
     seq=number,
 )
@@ -351,6 +352,7 @@ def trade_row(told: Told[Trade], steps: Steps) -> Row:
         trade.sell_account_id,
         trade.buy_fee,
         trade.sell_fee,
+        trade.sell_realised,
         SIDES[trade.taker],
         told.seq,
     )

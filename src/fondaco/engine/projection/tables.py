@@ -300,7 +300,7 @@ class OrderRow(Base):
 
 
 class TradeRow(Base):
-    """Meetings of a buy and a sell order, with each side's fee (BHC-35); ids have no gap in a world's symbol."""
+    """Meetings of a buy and a sell order, each side's fee, and what the seller earned (BHC-35); ids have no gap."""
 
     __tablename__ = "trades"
     __table_args__ = (
@@ -325,6 +325,7 @@ class TradeRow(Base):
     seller_account_id: Mapped[int] = _number()
     buyer_fee: Mapped[int] = _number()
     seller_fee: Mapped[int] = _number()
+    seller_realised: Mapped[int] = _number()
     taker_side: Mapped[OrderSide] = mapped_column(WordOf(OrderSide))
     seq: Mapped[int] = _number()
 
