@@ -15,6 +15,7 @@ def test_nothing_is_lost_whatever_breaks(first: int) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("first", range(1_000, 6_000, 250))
 def test_nothing_is_lost_in_five_thousand_lives(first: int) -> None:
     for seed in range(first, first + 250):

@@ -4,6 +4,7 @@ When the traders have had enough the bad luck ends, the nodes come to rest, and 
 """
 
 import asyncio
+import gc
 from typing import Final, NamedTuple
 
 import structlog
@@ -44,6 +45,8 @@ SNAPSHOT_COMMANDS: Final = 60
 MOST_SETTLING_S: Final = 600
 """How long a house may take to come to rest, on its own clock, once nothing goes wrong any more."""
 WEALTH: Final = 5_000
+RUNS_PER_COLLECTION: Final = 8
+"""A dead house is some megabytes; looking for them takes as long as a short run."""
 
 
 class Report(NamedTuple):
@@ -270,8 +273,14 @@ def simulate(seed: int, steps: int, chances: Chances | None = None) -> Report:
     async def run() -> Report:
         return await Simulation(seed, Chances() if chances is None else chances).run(steps)
 
-    with structlog.testing.capture_logs(), asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
-        return runner.run(run())
+    try:
+        with structlog.testing.capture_logs(), asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+            return runner.run(run())
+    finally:
+        # Nodes leave all that is there out of later collections; here that is whole houses, one after the other.
+        gc.unfreeze()
+        if seed % RUNS_PER_COLLECTION == 0:
+            gc.collect()
 
 
 def now_ns() -> int:
