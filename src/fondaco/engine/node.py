@@ -16,7 +16,7 @@ from fondaco.engine.garbage import without_collections
 from fondaco.engine.leader import Leader
 from fondaco.engine.recovery import Standing, catching_up, loaded, recovered
 from fondaco.engine.sequencer import Bounds
-from fondaco.engine.store import Identity, Lease, Store
+from fondaco.engine.store import Identity, Lease, Store, StoreLostError
 from fondaco.infra.database import DatabaseUnavailableError
 
 log = structlog.get_logger()
@@ -90,6 +90,9 @@ class Node:
             async for further in catching_up(self._store, standing):
                 standing = further
                 await lease.beat()
+        except DatabaseUnavailableError as error:
+            await lease.aclose()
+            raise StoreLostError(f"it went away while this node was taking over: {error}") from error
         except BaseException:  # whatever it is: the lease must not outlive it
             await lease.aclose()
             raise
