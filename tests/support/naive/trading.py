@@ -254,7 +254,10 @@ def fire(house: Naive) -> int:
 
 
 def send_fired(house: Naive, market: Listing, order: Order) -> list[int]:
-    """A triggered order becomes what it waited to be."""
+    """A triggered order becomes what it waited to be, unless its market was closed while it stood in line."""
+    if market.is_closed:
+        end(house, order, OrderState.CANCELLED, CloseReason.INSTRUMENT_CLOSED)
+        return []
     order.priority_seq = house.place()
     if order.type in REDUCING:
         lots = min(order.open_lots, free(house, order.account_id, market.base) // market.terms.lot)
