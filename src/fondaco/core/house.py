@@ -119,13 +119,14 @@ class House:
             heapq.heapify(self.due)
             self.clear_due_at = 2 * len(self.due) + LEAST_DUE
 
-    def acting_refusal(self, account: Account | None) -> Refusal | None:
-        """Why an account may not act, if so: an order, a withdrawal, a transfer (BHC-22)."""
+    def acting_account(self, account_id: int) -> Account | Refusal:
+        """An account that may act, or why it may not: place an order, withdraw, transfer (BHC-22)."""
+        account = self.accounts.get(account_id)
         if account is None:
             return Refusal.UNKNOWN_ACCOUNT
         is_active = self.users[account.user_id].status is _ACTIVE_USER
         if is_active and account.status is _ACTIVE:
-            return None
+            return account
         if account.status is AccountStatus.CLOSED:
             return Refusal.ACCOUNT_CLOSED
         return Refusal.ACCOUNT_FROZEN if is_active else Refusal.USER_SUSPENDED

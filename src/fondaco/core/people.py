@@ -71,10 +71,9 @@ def reset_demo(house: House, command: ResetDemo) -> Reply:
     """Close a demo account as it is, its orders cancelled, and open a fresh one of the same kind."""
     if command.grant < 0:
         return Refused(Refusal.OUT_OF_RANGE)
-    account = house.accounts.get(command.account_id)
-    refusal = house.acting_refusal(account)
-    if account is None or refusal is not None:
-        return Refused(refusal or Refusal.UNKNOWN_ACCOUNT)
+    account = house.acting_account(command.account_id)
+    if isinstance(account, Refusal):
+        return Refused(account)
     orders = house.orders_of.get(account.account_id, {})
     if len(orders) > MAX_TOUCHED:
         return Refused(Refusal.ACCOUNT_IN_USE)

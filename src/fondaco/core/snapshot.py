@@ -147,7 +147,12 @@ def load(body: bytes) -> Machine:
 
 def state_hash(machine: Machine) -> bytes:
     """32 bytes that stand for everything that the machine knows."""
-    return blake2b(dump(machine), digest_size=32).digest()
+    return hash_of(dump(machine))
+
+
+def hash_of(body: bytes) -> bytes:
+    """32 bytes that stand for a dump."""
+    return blake2b(body, digest_size=32).digest()
 
 
 def _load_people(house: House, rows: Dump) -> None:

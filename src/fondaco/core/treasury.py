@@ -36,9 +36,9 @@ def deposit(house: House, command: Deposit) -> Reply:
 
 def request_withdrawal(house: House, command: RequestWithdrawal) -> Reply:
     """Hold what shall go out."""
-    refusal = house.acting_refusal(house.accounts.get(command.account_id))
-    if refusal is not None:
-        return Refused(refusal)
+    account = house.acting_account(command.account_id)
+    if isinstance(account, Refusal):
+        return Refused(account)
     return _held(house, command.account_id, command.asset, command.amount, HoldReason.WITHDRAWAL, "")
 
 
@@ -84,9 +84,9 @@ def transfer(house: House, command: Transfer) -> Reply:
         return Refused(Refusal.FOREIGN_ACCOUNT)
     if target.status is AccountStatus.CLOSED:
         return Refused(Refusal.ACCOUNT_CLOSED)
-    refusal = house.acting_refusal(source)
-    if refusal is not None:
-        return Refused(refusal)
+    acting = house.acting_account(source.account_id)
+    if isinstance(acting, Refusal):
+        return Refused(acting)
     if target.world is not source.world:
         return Refused(Refusal.WRONG_WORLD)
     if command.asset not in house.assets:

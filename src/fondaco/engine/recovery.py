@@ -5,15 +5,14 @@ other way round. A snapshot vouches for itself by a hash over its bytes, and the
 """
 
 from collections.abc import AsyncIterator
-from hashlib import blake2b
 from typing import Final, NamedTuple
 
 import msgspec
 import structlog
 
 from fondaco.core.machine import Machine
-from fondaco.core.snapshot import dump, load
-from fondaco.engine.journal import BEGINNING, CHAIN_BYTES, Mark, replayed
+from fondaco.core.snapshot import dump, hash_of, load
+from fondaco.engine.journal import BEGINNING, Mark, replayed
 from fondaco.engine.store import SNAPSHOT_CODEC, SnapshotHead, Store
 
 log = structlog.get_logger()
@@ -37,7 +36,7 @@ def snapshot_of(standing: Standing) -> tuple[SnapshotHead, bytes]:
     """All that the machine remembers, ready to be saved."""
     body = dump(standing.machine)
     rules_version = standing.machine.rules_version
-    return SnapshotHead(standing.mark, _hash_of(body), SNAPSHOT_CODEC, rules_version, len(body)), body
+    return SnapshotHead(standing.mark, hash_of(body), SNAPSHOT_CODEC, rules_version, len(body)), body
 
 
 async def loaded(store: Store, *, newest_batch_no: int | None = None) -> Standing:
@@ -88,7 +87,7 @@ async def _loaded(store: Store, head: SnapshotHead) -> Standing:
     if written and written[0].batch_no == batch_no and written[0].end != head.mark:
         raise SnapshotError("the journal's chain hash is another there")
     body = await store.snapshot_body(batch_no)
-    if len(body) != head.byte_count or _hash_of(body) != head.state_hash:
+    if len(body) != head.byte_count or hash_of(body) != head.state_hash:
         raise SnapshotError(f"its bytes ({len(body)}) are not those that were saved ({head.byte_count})")
     try:
         machine = load(body)
@@ -97,8 +96,3 @@ async def _loaded(store: Store, head: SnapshotHead) -> Standing:
     if machine.seq != head.mark.seq:
         raise SnapshotError(f"it stands at command {machine.seq} instead of {head.mark.seq}")
     return Standing(machine, head.mark)
-
-
-def _hash_of(body: bytes) -> bytes:
-    """What `fondaco.core.snapshot.state_hash` says of the machine that dumped this."""
-    return blake2b(body, digest_size=CHAIN_BYTES).digest()

@@ -4,10 +4,9 @@ An order that loses its place is sent to the book anew, under its own id, and ma
 before the old one comes out: they stand on one side and do not meet, and a refusal of the book changes nothing.
 """
 
-from fondaco.core.book.vocabulary import BUY, Outcome
 from fondaco.core.commands import AmendOrder
-from fondaco.core.exchange.market import Market, need_of_buy
-from fondaco.core.exchange.matching import lower_hold_to_need, send, settle
+from fondaco.core.exchange.market import Market, need_of
+from fondaco.core.exchange.matching import REFUSED_BY_BOOK, lower_hold_to_need, send, settle
 from fondaco.core.exchange.waking import wake
 from fondaco.core.exchange.writing import price_refusal, quantity_refusal
 from fondaco.core.house import House
@@ -19,10 +18,9 @@ from fondaco.core.state import Order
 
 def amend(house: House, command: AmendOrder) -> Reply:
     """Change price or whole quantity of an order, or say why not."""
-    account = house.accounts.get(command.account_id)
-    refusal = house.acting_refusal(account)
-    if account is None or refusal is not None:
-        return Refused(refusal or Refusal.UNKNOWN_ACCOUNT)
+    account = house.acting_account(command.account_id)
+    if isinstance(account, Refusal):
+        return Refused(account)
     order = house.orders.get(command.order_id)
     if order is None or order.account_id != command.account_id:
         return Refused(Refusal.UNKNOWN_ORDER)
@@ -69,16 +67,12 @@ def _replace(house: House, market: Market, order: Order, lots: int, open_lots: i
     if refusal is not None:
         return Refused(refusal)
     hold = house.ledger.holds[order.order_id]
-    is_buy = order.side is BUY
-    need = need_of_buy(market, order, ticks, open_lots) if is_buy else open_lots * market.terms.lot
-    more = need - hold.amount
+    more = need_of(market, order, ticks, open_lots) - hold.amount
     if more > hold.balance.available:
         return Refused(Refusal.INSUFFICIENT_FUNDS)
     placed = send(house, market, order, ticks, open_lots, rests=True, makes_only=order.post_only)
-    if placed.outcome is Outcome.WOULD_TAKE:
-        return Refused(Refusal.WOULD_TAKE)
-    if placed.outcome is Outcome.TOO_MANY:
-        return Refused(Refusal.TOO_MANY_TOUCHED)
+    if placed.outcome in REFUSED_BY_BOOK:
+        return Refused(REFUSED_BY_BOOK[placed.outcome])
     market.book.cancel(market.handles.pop(order.order_id))
     if more > 0:
         house.ledger.raise_hold(hold, more)

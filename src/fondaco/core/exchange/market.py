@@ -5,7 +5,7 @@ from typing import Final
 from fondaco.core.book import Book
 from fondaco.core.book.vocabulary import BUY, Side
 from fondaco.core.exchange.triggers import Triggers
-from fondaco.core.fees import PPM
+from fondaco.core.fees import PPM, most_fee
 from fondaco.core.state import Order, Position
 from fondaco.core.terms import Terms
 
@@ -94,9 +94,10 @@ class Market:
         return abs(price_ticks - self.anchor_ticks) * PPM > self.anchor_ticks * terms.breaker_move_ppm
 
 
-def need_of_buy(market: Market, order: Order, price_ticks: int, lots: int) -> int:
-    """Quote atoms that a buy of so many lots must hold: its cost and the most that its fee can still be."""
+def need_of(market: Market, order: Order, price_ticks: int, lots: int) -> int:
+    """What an order must hold for so many lots: a sell the base, a buy their cost and the most that its fee can be."""
+    if order.side is not BUY:
+        return lots * market.terms.lot
     cost = price_ticks * lots * market.step
     rate = max(order.maker_ppm, order.taker_ppm)
-    fee = -((order.fee_carry - cost * rate) // PPM)
-    return cost + fee if fee > 0 else cost
+    return cost + most_fee(cost, rate, order.fee_carry)

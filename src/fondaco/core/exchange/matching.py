@@ -10,11 +10,12 @@ from typing import Final
 
 from fondaco.core.book.vocabulary import BUY, Fill, Meeting, Outcome, Placed
 from fondaco.core.events import Trade
-from fondaco.core.exchange.market import Market, need_of_buy
+from fondaco.core.exchange.market import Market, need_of
 from fondaco.core.fees import fee_of_fill
 from fondaco.core.house import DAY_NS, House
 from fondaco.core.ledger import MAX_TOTAL, Hold, PostingCode
 from fondaco.core.positions import bought, sold
+from fondaco.core.refusals import Refusal
 from fondaco.core.state import FEE_ACCOUNT, Account, Order
 from fondaco.core.vocabulary import CloseReason, OrderState
 
@@ -28,11 +29,17 @@ _TRADE_CODE: Final = PostingCode.TRADE
 _FEE_CODE: Final = PostingCode.FEE
 _NO_REASON: Final = CloseReason.NONE
 
+REFUSED_BY_BOOK: Final = {
+    Outcome.WOULD_TAKE: Refusal.WOULD_TAKE,
+    Outcome.TOO_MANY: Refusal.TOO_MANY_TOUCHED,
+}
+"""Answers of the book that have changed nothing, and what a command is told then."""
+
 
 def send(
     house: House, market: Market, order: Order, price_ticks: int, lots: int, *, rests: bool, makes_only: bool = False
 ) -> Placed:
-    """Send an order to the book. An outcome of WOULD_TAKE or TOO_MANY has changed nothing."""
+    """Send an order to the book. An outcome in `REFUSED_BY_BOOK` has changed nothing."""
     owner = market.owner_of(order.account_id, house.accounts[order.account_id].user_number)
     return market.book.place(
         order.order_id,
@@ -85,10 +92,7 @@ def lower_hold_to_need(house: House, market: Market, order: Order, price_ticks: 
     hold = house.ledger.holds.get(order.order_id)
     if hold is None:
         return
-    if order.side is BUY:
-        need = need_of_buy(market, order, price_ticks, order.open_lots)
-    else:
-        need = order.open_lots * market.terms.lot
+    need = need_of(market, order, price_ticks, order.open_lots)
     assert hold.amount >= need
     if hold.amount > need:
         house.ledger.lower_hold(hold, hold.amount - need)

@@ -6,10 +6,10 @@ an order that would take when it must not, or would meet too many, has changed n
 
 from typing import Final
 
-from fondaco.core.book.vocabulary import BUY, Outcome, Walk
+from fondaco.core.book.vocabulary import BUY, Walk
 from fondaco.core.commands import PlaceOrder
-from fondaco.core.exchange.market import Market, need_of_buy
-from fondaco.core.exchange.matching import send, settle
+from fondaco.core.exchange.market import Market, need_of
+from fondaco.core.exchange.matching import REFUSED_BY_BOOK, send, settle
 from fondaco.core.exchange.triggers import is_reached
 from fondaco.core.exchange.waking import wake
 from fondaco.core.exchange.writing import MAX_CLIENT_ORDER_ID, SHAPES, writing_refusal
@@ -33,11 +33,6 @@ _OPEN: Final = OrderState.OPEN
 _SPOT: Final = AccountKind.SPOT
 _FOR_ORDER: Final = HoldReason.ORDER
 
-
-_OUTCOME_REFUSALS: Final = {
-    Outcome.WOULD_TAKE: Refusal.WOULD_TAKE,
-    Outcome.TOO_MANY: Refusal.TOO_MANY_TOUCHED,
-}
 _RESTING_TIMES: Final = (_GTC, _GTD)
 
 
@@ -45,10 +40,9 @@ def place(house: House, command: PlaceOrder) -> Reply:
     """Accept an order and do what it can do at once, or say why not."""
     if command.client_order_id and not is_text(command.client_order_id, MAX_CLIENT_ORDER_ID):
         return Refused(Refusal.BAD_TEXT)
-    account = house.accounts.get(command.account_id)
-    refusal = house.acting_refusal(account)
-    if account is None or refusal is not None:
-        return Refused(refusal or Refusal.UNKNOWN_ACCOUNT)
+    account = house.acting_account(command.account_id)
+    if isinstance(account, Refusal):
+        return Refused(account)
     market = house.markets.get((account.world, command.symbol))
     if market is None:
         return Refused(Refusal.UNKNOWN_SYMBOL)
@@ -83,10 +77,9 @@ def _place_limit(house: House, market: Market, account: Account, command: PlaceO
     rests = command.time_in_force in _RESTING_TIMES
     if market.is_outside_band(command.side, ticks):
         return Refused(Refusal.PRICE_OUTSIDE_BAND)
-    if house.limits:
-        refusal = limit_refusal(house, market, account, Increase(command.side, lots, ticks * lots * market.step))
-        if refusal is not None:
-            return Refused(refusal)
+    refusal = limit_refusal(house, market, account, Increase(command.side, lots, ticks * lots * market.step))
+    if refusal is not None:
+        return Refused(refusal)
     if rests and market.live_orders >= terms.max_open_orders:
         return Refused(Refusal.BOOK_FULL)
     if command.post_only and market.would_take(command.side, ticks):
@@ -98,8 +91,8 @@ def _place_limit(house: House, market: Market, account: Account, command: PlaceO
     if balance.available < need:
         return Refused(Refusal.INSUFFICIENT_FUNDS)
     placed = send(house, market, order, ticks, lots, rests=rests, makes_only=command.post_only)
-    if placed.outcome in _OUTCOME_REFUSALS:
-        return Refused(_OUTCOME_REFUSALS[placed.outcome])
+    if placed.outcome in REFUSED_BY_BOOK:
+        return Refused(REFUSED_BY_BOOK[placed.outcome])
     house.new_id()
     house.add_order(order)
     house.ledger.place_hold(order.order_id, balance, need, _FOR_ORDER)
@@ -138,8 +131,8 @@ def _place_market(house: House, market: Market, account: Account, command: Place
         return Refused(Refusal.INSUFFICIENT_FUNDS)
     order = _order(house, market, command, lots, 0, _OPEN)
     placed = send(house, market, order, bound, lots, rests=False)
-    if placed.outcome is Outcome.TOO_MANY:
-        return Refused(Refusal.TOO_MANY_TOUCHED)
+    if placed.outcome in REFUSED_BY_BOOK:
+        return Refused(REFUSED_BY_BOOK[placed.outcome])
     house.new_id()
     house.add_order(order)
     prices = settle(house, market, order, placed, 0)
@@ -207,10 +200,9 @@ def _order(house: House, market: Market, command: PlaceOrder, lots: int, price_t
 def _need(house: House, market: Market, order: Order, limit_ticks: int) -> tuple[Balance, int]:
     """The balance that an order holds of, and how much."""
     instrument = market.terms.instrument
-    if order.side is BUY:
-        balance = house.ledger.balance(order.account_id, instrument.quote.code)
-        return balance, need_of_buy(market, order, limit_ticks, order.open_lots)
-    return house.ledger.balance(order.account_id, instrument.base.code), order.open_lots * market.terms.lot
+    asset = instrument.quote if order.side is BUY else instrument.base
+    balance = house.ledger.balance(order.account_id, asset.code)
+    return balance, need_of(market, order, limit_ticks, order.open_lots)
 
 
 def _walk(market: Market, account: Account, command: PlaceOrder, price_ticks: int, lots: int) -> Walk:
