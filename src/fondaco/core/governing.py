@@ -71,7 +71,7 @@ def close_instrument(house: House, command: CloseInstrument) -> Reply:
         return Refused(Refusal.INSTRUMENT_CLOSED)
     market.is_closed = True
     house.log.emit(InstrumentClosed(command.world, command.symbol))
-    work = Work(0, command.world, command.symbol, house.next_id, CloseReason.INSTRUMENT_CLOSED)
+    work = Work(0, command.world, command.symbol, house.last_id, CloseReason.INSTRUMENT_CLOSED)
     count = begin(house, work)
     return OrdersCancelled(count, goes_on=bool(house.works) and house.works[-1] is work)
 

@@ -111,6 +111,11 @@ class House:
         self.next_id += 1
         return self.next_id - 1
 
+    @property
+    def last_id(self) -> int:
+        """The id that was given last."""
+        return self.next_id - 1
+
     def remind(self, at_ns: int, kind: int, id_: int) -> None:
         """Have something fall due. Most of what is due long after has ended by then, so it is cleared out at times."""
         heapq.heappush(self.due, (at_ns, kind, id_))

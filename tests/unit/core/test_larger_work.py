@@ -42,9 +42,12 @@ def test_many_orders_are_taken_back_in_parts_ahead_of_other_commands(table: Tabl
     assert table.has("alice") == ["1000000+0", "10000+0"]
 
 
-def test_what_is_placed_after_stays(table: Table) -> None:
+@pytest.mark.parametrize("is_loaded", [False, True], ids=["live", "loaded"])
+def test_what_is_placed_after_stays(table: Table, *, is_loaded: bool) -> None:
     table.check(f"alice cancel_all GOLDCASH | cancelled {MAX_TOUCHED} and more")
     table.check("alice buy 1 @50 | open")
+    if is_loaded:
+        table.machine = snapshot.load(snapshot.dump(table.machine))
     while table.machine.backlog:
         table.give(Tick())
     assert [each.price_ticks for each in table.machine.orders_of(table.accounts["alice"])] == [50]

@@ -35,7 +35,7 @@ def cancel_all(house: House, command: CancelAll, reason: CloseReason) -> Reply:
         return Refused(Refusal.ACCOUNT_CLOSED)
     if command.symbol and (account.world, command.symbol) not in house.markets:
         return Refused(Refusal.UNKNOWN_SYMBOL)
-    work = Work(account.account_id, account.world, command.symbol, house.next_id, reason)
+    work = Work(account.account_id, account.world, command.symbol, house.last_id, reason)
     count = begin(house, work)
     return OrdersCancelled(count, goes_on=bool(house.works) and house.works[-1] is work)
 
