@@ -62,7 +62,8 @@ from fondaco.core.vocabulary import CloseReason, OrderState, World
 
 MAX_LIFETIME_NS: Final = 60_000_000_000
 """How far ahead a command's ``not_after_ns`` may lie. What may still come in time must be remembered."""
-
+_BY_OWNER: Final = CloseReason.CANCELLED_BY_OWNER
+_BY_HOUSE: Final = CloseReason.CANCELLED_BY_HOUSE
 
 _HANDLERS: Final[dict[type, Callable[[House, Any], Reply]]] = {
     AdmitUser: people.admit_user,
@@ -82,13 +83,16 @@ _HANDLERS: Final[dict[type, Callable[[House, Any], Reply]]] = {
     SetRules: governing.set_rules,
     PlaceOrder: place,
     AmendOrder: amend,
-    CancelOrder: lambda house, command: cancel(house, command, CloseReason.CANCELLED_BY_OWNER),
-    CancelAll: lambda house, command: cancel_all(house, command, CloseReason.CANCELLED_BY_OWNER),
     RequestWithdrawal: treasury.request_withdrawal,
     ResetDemo: people.reset_demo,
     Transfer: treasury.transfer,
 }
-"""What does each command. A `Tick` has nothing of its own to do."""
+"""What does each command, those apart that `_TAKING_BACK` is for. A `Tick` has nothing of its own to do."""
+_TAKING_BACK: Final[dict[type, Callable[[House, Any, CloseReason], Reply]]] = {
+    CancelOrder: cancel,
+    CancelAll: cancel_all,
+}
+"""Those that say who asked."""
 
 _NOT_REMEMBERED: Final = frozenset({Refusal.EXPIRED_IN_QUEUE, Refusal.LIFETIME_TOO_LONG, Refusal.BAD_COMMAND_ID})
 """Refusals of a command as it was sent, not of what it wants: the same id may be sent again."""
@@ -217,6 +221,9 @@ class Machine:
                 return Refused(Refusal.UNKNOWN_ACCOUNT)
         elif sender != HOUSE:
             return Refused(Refusal.HOUSE_ONLY)
+        taking_back = _TAKING_BACK.get(type(command))
+        if taking_back is not None:
+            return taking_back(house, command, _BY_HOUSE if sender == HOUSE else _BY_OWNER)
         return _HANDLERS[type(command)](house, command)
 
     def _catch_up(self) -> None:

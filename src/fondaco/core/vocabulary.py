@@ -76,11 +76,8 @@ class CloseReason(StrEnum):
     SELF_TRADE = "self_trade"
     TIME_PASSED = "time_passed"
     NOTHING_TO_SELL = "nothing_to_sell"
-    WOULD_TAKE = "would_take"
-    NOT_FILLABLE = "not_fillable"
     TOO_MANY_TOUCHED = "too_many_touched"
     INSTRUMENT_CLOSED = "instrument_closed"
-    BOOK_FULL = "book_full"
 
 
 class LimitScope(StrEnum):

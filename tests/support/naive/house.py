@@ -24,8 +24,6 @@ Rule = Callable[[Naive, Any, int], Reply]
 OF_ACCOUNTS: dict[type, Rule] = {
     told.PlaceOrder: orders.place,
     told.AmendOrder: lambda house, command, _id: orders.amend(house, command),
-    told.CancelOrder: lambda house, command, _id: orders.cancel(house, command),
-    told.CancelAll: lambda house, command, _id: orders.cancel_all(house, command),
     told.RequestWithdrawal: treasury.request_withdrawal,
     told.ResetDemo: people.reset_demo,
     told.Transfer: lambda house, command, _id: treasury.transfer(house, command),
@@ -102,7 +100,7 @@ def _sending_refusal(house: Naive, submission: Submission) -> Refusal | None:
 
 
 def _reply(house: Naive, submission: Submission, command: told.Command, new_id: int) -> Reply:
-    rule = OF_ACCOUNTS.get(type(command))
+    rule = OF_ACCOUNTS.get(type(command)) or taking_back(submission, command)
     if rule is None:
         if submission.account_id != HOUSE:
             return Refused(Refusal.HOUSE_ONLY)
@@ -111,6 +109,19 @@ def _reply(house: Naive, submission: Submission, command: told.Command, new_id: 
     if submission.account_id not in (HOUSE, of):
         return Refused(Refusal.UNKNOWN_ACCOUNT)
     return rule(house, command, new_id)
+
+
+def taking_back(submission: Submission, command: told.Command) -> Rule | None:
+    """The rule of a command that takes orders back: they say by whom."""
+    is_house = submission.account_id == HOUSE
+    reason = CloseReason.CANCELLED_BY_HOUSE if is_house else CloseReason.CANCELLED_BY_OWNER
+    match command:
+        case told.CancelOrder():
+            return lambda house, command, _id: orders.cancel(house, command, reason)
+        case told.CancelAll():
+            return lambda house, command, _id: orders.cancel_all(house, command, reason)
+        case _:
+            return None
 
 
 def _catch_up(house: Naive) -> None:

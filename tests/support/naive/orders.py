@@ -157,18 +157,18 @@ def replacing_reasons(house: Naive, market: Listing, order: Order, ticks: int, o
     return reasons
 
 
-def cancel(house: Naive, command: CancelOrder) -> Reply:
+def cancel(house: Naive, command: CancelOrder, reason: CloseReason) -> Reply:
     """Take one order back."""
     if house.account(command.account_id) is None:
         return Refused(Refusal.UNKNOWN_ACCOUNT)
     for order in house.standing(command.account_id):
         if order.order_id == command.order_id:
-            end(house, order, OrderState.CANCELLED, CloseReason.CANCELLED_BY_OWNER)
+            end(house, order, OrderState.CANCELLED, reason)
             return OrderCancelled(order.order_id, order.open_lots * house.market_of(order).terms.lot)
     return Refused(Refusal.UNKNOWN_ORDER)
 
 
-def cancel_all(house: Naive, command: CancelAll) -> Reply:
+def cancel_all(house: Naive, command: CancelAll, reason: CloseReason) -> Reply:
     """Take back all that an account has standing now, or of one symbol."""
     account = house.account(command.account_id)
     if account is None:
@@ -178,7 +178,7 @@ def cancel_all(house: Naive, command: CancelAll) -> Reply:
     if command.symbol and house.listing(account.world, command.symbol) is None:
         return Refused(Refusal.UNKNOWN_SYMBOL)
     orders = [each for each in house.standing(command.account_id) if command.symbol in ("", each.symbol)]
-    return take_back(house, orders, CloseReason.CANCELLED_BY_OWNER)
+    return take_back(house, orders, reason)
 
 
 def take_back(house: Naive, orders: Iterable[Order], reason: CloseReason) -> Reply:

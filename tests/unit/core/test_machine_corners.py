@@ -36,6 +36,7 @@ from fondaco.core.state import Order
 from fondaco.core.terms import Terms
 from fondaco.core.vocabulary import (
     AccountStatus,
+    CloseReason,
     LimitName,
     LimitScope,
     OrderState,
@@ -236,3 +237,17 @@ def test_of_a_market_order_by_quote_quantity_a_limit_is_asked_before_what_is_off
     assert desk.send(by_quote) == Refused(Refusal.NO_LIQUIDITY)
     desk.limit(desk.ada, Side.SELL, 3, 100)
     assert desk.send(by_quote) == Refused(Refusal.QUANTITY_NOT_POSITIVE)
+
+
+@pytest.mark.parametrize(
+    ("is_house", "reason"), [(True, CloseReason.CANCELLED_BY_HOUSE), (False, CloseReason.CANCELLED_BY_OWNER)]
+)
+@pytest.mark.parametrize("is_all", [True, False])
+def test_an_order_says_who_took_it_back(desk: Desk, reason: CloseReason, *, is_house: bool, is_all: bool) -> None:
+    desk.limit(desk.ada, Side.BUY, 1, 1)
+    order = desk.orders(desk.ada)[0]
+    command = CancelAll(desk.ada) if is_all else CancelOrder(desk.ada, order.order_id)
+    body = msgspec.Raw(encode_command(command))
+    sender = HOUSE if is_house else desk.ada
+    desk.machine.apply(Submission(sender, "take back", desk.now_ns, body), desk.machine.seq + 1, desk.now_ns)
+    assert order.close_reason is reason
