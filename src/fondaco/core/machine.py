@@ -56,7 +56,7 @@ from fondaco.core.ledger import BalanceChanged
 from fondaco.core.refusals import Refusal
 from fondaco.core.remembered import Memory
 from fondaco.core.replies import DONE, Answer, Refused, Reply
-from fondaco.core.state import Order
+from fondaco.core.state import Order, Position
 from fondaco.core.texts import MAX_ID, is_text
 from fondaco.core.vocabulary import CloseReason, OrderState, World
 
@@ -154,6 +154,11 @@ class Machine:
         """An account's orders that have not ended, oldest first. Rows of the machine's own: look, do not touch."""
         orders = self.house.orders_of.get(account_id, {})
         return [orders[order_id] for order_id in sorted(orders)]
+
+    def positions_of(self, account_id: int) -> list[Position]:
+        """What an account has bought and not sold again, by symbol. Rows of the machine's own: look, do not touch."""
+        markets = self.house.markets
+        return [markets[key].positions[account_id] for key in sorted(markets) if account_id in markets[key].positions]
 
     def order(self, account_id: int, order_id: int) -> Order | None:
         """One of an account's orders that have not ended. Another's looks missing."""

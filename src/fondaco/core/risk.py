@@ -38,14 +38,29 @@ def limit_refusal(house: House, market: Market, account: Account, increase: Incr
     """Why limits forbid so much more, if they do; staff is alerted (BHC-61)."""
     if not house.limits:
         return None
+    reached = _reached(house, market, account, increase)
+    if reached is None:
+        return None
+    limit, refusal = reached
+    _alert(house, account, limit)
+    return refusal
+
+
+def reached_limit(house: House, market: Market, account: Account, increase: Increase) -> Refusal | None:
+    """The same for an order that is only asked about: nobody is alerted."""
+    reached = _reached(house, market, account, increase)
+    return None if reached is None else reached[1]
+
+
+def _reached(house: House, market: Market, account: Account, increase: Increase) -> tuple[Limit, Refusal] | None:
+    """The first limit, the narrowest scope before the others, that so much more would break."""
     for scope, subject, accounts in _subjects(house, market, account):
         for name, refusal in _REFUSALS:
             limit = house.limits.get((account.world, scope, subject, name, _about(market, name)))
             if limit is None or limit.value is None:
                 continue
             if _measured(house, market, accounts, name, increase) > limit.value:
-                _alert(house, account, limit)
-                return refusal
+                return limit, refusal
     return None
 
 

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from fondaco.engine.journal import Mark, Replayed, replayed
+from fondaco.engine.journal import Committed, Mark, replayed
 from fondaco.engine.recovery import PAGE_ROWS, Standing, snapshot_of
 from fondaco.engine.store import BEAT_S, STALE_S, FencedError, Identity, Lease, Store
 from fondaco.infra.database import DatabaseUnavailableError
@@ -31,7 +31,7 @@ class Projector(Protocol):
         """How far the tables are."""
         ...
 
-    async def write(self, batches: Sequence[Replayed]) -> None:
+    async def write(self, batches: Sequence[Committed]) -> None:
         """Bring the tables on by these batches, in one transaction. Raises `FencedError` when somebody else did."""
         ...
 
@@ -63,7 +63,7 @@ class Follower:
         self._identity = identity
         self._snapshot_commands = snapshot_commands
         self._snapshot_seq = standing.mark.seq
-        self._pending: list[Replayed] = []
+        self._pending: list[Committed] = []
         self._watermark: Mark | None = None
         self._clock_s = asyncio.get_running_loop().time
         self._begun_s = self._clock_s()

@@ -121,14 +121,14 @@ def commands_of(row: JournalRow) -> list[JournaledCommand]:
     return commands
 
 
-class Replayed(NamedTuple):
-    """A batch that was done again."""
+class Committed(NamedTuple):
+    """A batch that is on disk: the journal's place right after it, and the events that it came to."""
 
     mark: Mark
     events: bytes
 
 
-def replayed(machine: Machine, mark: Mark, row: JournalRow) -> Replayed:
+def replayed(machine: Machine, mark: Mark, row: JournalRow) -> Committed:
     """Apply the next batch to a machine that stands at ``mark``.
 
     Raises:
@@ -151,7 +151,7 @@ def replayed(machine: Machine, mark: Mark, row: JournalRow) -> Replayed:
             f"The journal and this machine differ in batch {row.batch_no} (commands {row.first_seq} to "
             f"{row.last_seq}): the chain hash is {chain_hash.hex()} here and {row.chain_hash.hex()} there."
         )
-    return Replayed(row.end, events)
+    return Committed(row.end, events)
 
 
 def following(mark: Mark, row: JournalRow) -> list[JournaledCommand]:

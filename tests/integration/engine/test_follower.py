@@ -10,7 +10,7 @@ import pytest
 from fondaco.core.snapshot import state_hash
 from fondaco.engine.client import OutcomeUnknownError, OverloadedError
 from fondaco.engine.follower import Follower
-from fondaco.engine.journal import BEGINNING, ChainBrokenError, Replayed
+from fondaco.engine.journal import BEGINNING, ChainBrokenError, Committed
 from fondaco.engine.leader import Leader
 from fondaco.engine.node import Node
 from fondaco.engine.postgres_store import PostgresStore
@@ -128,7 +128,7 @@ class Faulty(TablesProjector):
         super().__init__(database)
         self.tried: list[int] = []
 
-    async def write(self, batches: Sequence[Replayed]) -> None:
+    async def write(self, batches: Sequence[Committed]) -> None:
         """Write, and say the first time that nobody knows."""
         is_first = not self.tried
         self.tried += [batch.mark.batch_no for batch in batches]

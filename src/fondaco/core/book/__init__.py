@@ -153,8 +153,7 @@ class Book:
         self_trade: SelfTrade = SelfTrade.ALLOW,
     ) -> Walk:
         """What an order of this side would get up to a price."""
-        got, notional, worst, _ = kernel.walk(self._book, int(side), price, lots, owner, int(self_trade))
-        return Walk(got, notional, worst)
+        return Walk(*kernel.walk(self._book, int(side), price, lots, owner, int(self_trade)))
 
     def best(self, side: Side) -> int:
         """The best price of a side; 0 when it is empty."""

@@ -112,8 +112,7 @@ class ReferenceBook:
         self_trade: SelfTrade = SelfTrade.ALLOW,
     ) -> Walk:
         """What an order of this side would get up to a price."""
-        got, notional, worst, _ = self._walk(side, price, lots, owner, self_trade)
-        return Walk(got, notional, worst)
+        return Walk(*self._walk(side, price, lots, owner, self_trade))
 
     def best(self, side: Side) -> int:
         """The best price of a side; 0 when it is empty."""

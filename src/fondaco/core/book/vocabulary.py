@@ -100,6 +100,8 @@ class Walk(NamedTuple):
     """Ticks times lots."""
     worst_price: int
     """The last price that it would reach; 0 when there is nothing to get."""
+    met: int
+    """How many resting orders it would meet."""
 
 
 class Resting(NamedTuple):

@@ -4,11 +4,12 @@ Everything is asked first, in the order of `fondaco.core.refusals.Refusal`. The 
 an order that would take when it must not, or would meet too many, has changed nothing there. Then the order exists.
 """
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeAlias
 
 from fondaco.core.book.vocabulary import BUY, Walk
 from fondaco.core.commands import PlaceOrder
-from fondaco.core.exchange.market import Market, need_of
+from fondaco.core.exchange.market import MAX_TOUCHED, Market, need_of
 from fondaco.core.exchange.matching import REFUSED_BY_BOOK, send, settle
 from fondaco.core.exchange.triggers import is_reached
 from fondaco.core.exchange.waking import wake
@@ -18,7 +19,7 @@ from fondaco.core.house import House
 from fondaco.core.ledger import Balance, HoldReason
 from fondaco.core.refusals import Refusal
 from fondaco.core.replies import OrderPlaced, Refused, Reply
-from fondaco.core.risk import Increase, limit_refusal
+from fondaco.core.risk import Increase, limit_refusal, reached_limit
 from fondaco.core.state import Account, Order
 from fondaco.core.texts import is_text
 from fondaco.core.vocabulary import AccountKind, OrderState, OrderType, TimeInForce
@@ -36,24 +37,61 @@ _FOR_ORDER: Final = HoldReason.ORDER
 _RESTING_TIMES: Final = (_GTC, _GTD)
 
 
+Capped: TypeAlias = Callable[[House, Market, Account, Increase], Refusal | None]
+"""Says why limits forbid so much more."""
+
+
+class Ready(NamedTuple):
+    """An order that nothing stands against, as long as the book takes it."""
+
+    order: Order
+    balance: Balance
+    """What it is paid from,"""
+    need: int
+    """and how much of it must be free."""
+
+
 def place(house: House, command: PlaceOrder) -> Reply:
     """Accept an order and do what it can do at once, or say why not."""
-    if command.client_order_id and not is_text(command.client_order_id, MAX_CLIENT_ORDER_ID):
-        return Refused(Refusal.BAD_TEXT)
-    account = house.acting_account(command.account_id)
-    if isinstance(account, Refusal):
-        return Refused(account)
-    market = house.markets.get((account.world, command.symbol))
-    if market is None:
-        return Refused(Refusal.UNKNOWN_SYMBOL)
-    refusal = _market_refusal(house, market, account, command)
-    if refusal is not None:
-        return Refused(refusal)
+    found = _find(house, command)
+    if isinstance(found, Refusal):
+        return Refused(found)
+    account, market = found
     if command.type is _LIMIT:
         return _place_limit(house, market, account, command)
     if command.type is _MARKET:
         return _place_market(house, market, account, command)
     return _place_waiting(house, market, account, command)
+
+
+def check(house: House, command: PlaceOrder) -> Refusal | None:
+    """Why `place` would refuse an order now, if it would. Nothing changes, and nobody is alerted."""
+    found = _find(house, command)
+    if isinstance(found, Refusal):
+        return found
+    account, market = found
+    ready = _READY.get(command.type, _ready_waiting)(house, market, account, command, reached_limit)
+    if isinstance(ready, Refusal):
+        return ready
+    order = ready.order
+    if order.state is OrderState.PENDING:
+        return None
+    bound = order.price_ticks or market.bound_ticks(order.side, market.last_ticks)
+    is_too_much = _walk(market, account, command, bound, order.lots).met > MAX_TOUCHED
+    return Refusal.TOO_MANY_TOUCHED if is_too_much else None
+
+
+def _find(house: House, command: PlaceOrder) -> tuple[Account, Market] | Refusal:
+    """Who orders where, or what stands against it whatever the order is."""
+    if command.client_order_id and not is_text(command.client_order_id, MAX_CLIENT_ORDER_ID):
+        return Refusal.BAD_TEXT
+    account = house.acting_account(command.account_id)
+    if isinstance(account, Refusal):
+        return account
+    market = house.markets.get((account.world, command.symbol))
+    if market is None:
+        return Refusal.UNKNOWN_SYMBOL
+    return _market_refusal(house, market, account, command) or (account, market)
 
 
 def _market_refusal(house: House, market: Market, account: Account, command: PlaceOrder) -> Refusal | None:
@@ -72,25 +110,12 @@ def _market_refusal(house: House, market: Market, account: Account, command: Pla
 
 
 def _place_limit(house: House, market: Market, account: Account, command: PlaceOrder) -> Reply:
-    terms = market.terms
-    ticks, lots = command.price // terms.tick, command.quantity // terms.lot
-    rests = command.time_in_force in _RESTING_TIMES
-    if market.is_outside_band(command.side, ticks):
-        return Refused(Refusal.PRICE_OUTSIDE_BAND)
-    refusal = limit_refusal(house, market, account, Increase(command.side, lots, ticks * lots * market.step))
-    if refusal is not None:
-        return Refused(refusal)
-    if rests and market.live_orders >= terms.max_open_orders:
-        return Refused(Refusal.BOOK_FULL)
-    if command.post_only and market.would_take(command.side, ticks):
-        return Refused(Refusal.WOULD_TAKE)
-    if command.time_in_force is _FOK and _walk(market, account, command, ticks, lots).lots < lots:
-        return Refused(Refusal.NOT_FILLABLE)
-    order = _order(house, market, command, lots, ticks, _OPEN)
-    balance, need = _need(house, market, order, ticks)
-    if balance.available < need:
-        return Refused(Refusal.INSUFFICIENT_FUNDS)
-    placed = send(house, market, order, ticks, lots, rests=rests, makes_only=command.post_only)
+    ready = _ready_limit(house, market, account, command, limit_refusal)
+    if isinstance(ready, Refusal):
+        return Refused(ready)
+    order, balance, need = ready
+    ticks, rests = order.price_ticks, command.time_in_force in _RESTING_TIMES
+    placed = send(house, market, order, ticks, order.lots, rests=rests, makes_only=command.post_only)
     if placed.outcome in REFUSED_BY_BOOK:
         return Refused(REFUSED_BY_BOOK[placed.outcome])
     house.new_id()
@@ -102,35 +127,37 @@ def _place_limit(house: House, market: Market, account: Account, command: PlaceO
     return _placed(market, order)
 
 
-def _place_market(house: House, market: Market, account: Account, command: PlaceOrder) -> Reply:
-    """A market order makes no hold: one walk of the book says what it will get, and what that costs."""
-    side, terms = command.side, market.terms
-    if not market.last_ticks:
-        return Refused(Refusal.NO_REFERENCE_PRICE)
-    bound = market.bound_ticks(side, market.last_ticks)
-    if command.quote_quantity:
-        lots = _lots_for(market, account, command, bound)
-        if not lots and _walk(market, account, command, bound, terms.max_order_lots).lots:
-            return Refused(Refusal.QUANTITY_NOT_POSITIVE)
-    else:
-        lots = command.quantity // terms.lot
-    walk = _walk(market, account, command, bound, lots)
-    refusal = limit_refusal(house, market, account, Increase(side, walk.lots, walk.notional * market.step))
+def _ready_limit(
+    house: House, market: Market, account: Account, command: PlaceOrder, capped: Capped
+) -> Ready | Refusal:
+    terms = market.terms
+    ticks, lots = command.price // terms.tick, command.quantity // terms.lot
+    rests = command.time_in_force in _RESTING_TIMES
+    if market.is_outside_band(command.side, ticks):
+        return Refusal.PRICE_OUTSIDE_BAND
+    refusal = capped(house, market, account, Increase(command.side, lots, ticks * lots * market.step))
     if refusal is not None:
-        return Refused(refusal)
-    if not walk.lots:
-        return Refused(Refusal.NO_LIQUIDITY)
-    if command.time_in_force is _FOK and walk.lots < lots:
-        return Refused(Refusal.NOT_FILLABLE)
-    if side is BUY:
-        cost = walk.notional * market.step
-        need, asset = cost + most_fee(cost, terms.taker_ppm, 0), terms.instrument.quote.code
-    else:
-        need, asset = walk.lots * terms.lot, terms.instrument.base.code
-    if house.ledger.balance(account.account_id, asset).available < need:
-        return Refused(Refusal.INSUFFICIENT_FUNDS)
-    order = _order(house, market, command, lots, 0, _OPEN)
-    placed = send(house, market, order, bound, lots, rests=False)
+        return refusal
+    if rests and market.live_orders >= terms.max_open_orders:
+        return Refusal.BOOK_FULL
+    if command.post_only and market.would_take(command.side, ticks):
+        return Refusal.WOULD_TAKE
+    if command.time_in_force is _FOK and _walk(market, account, command, ticks, lots).lots < lots:
+        return Refusal.NOT_FILLABLE
+    order = _order(house, market, command, lots, ticks, _OPEN)
+    balance, need = _need(house, market, order, ticks)
+    if balance.available < need:
+        return Refusal.INSUFFICIENT_FUNDS
+    return Ready(order, balance, need)
+
+
+def _place_market(house: House, market: Market, account: Account, command: PlaceOrder) -> Reply:
+    ready = _ready_market(house, market, account, command, limit_refusal)
+    if isinstance(ready, Refusal):
+        return Refused(ready)
+    order = ready.order
+    bound = market.bound_ticks(order.side, market.last_ticks)
+    placed = send(house, market, order, bound, order.lots, rests=False)
     if placed.outcome in REFUSED_BY_BOOK:
         return Refused(REFUSED_BY_BOOK[placed.outcome])
     house.new_id()
@@ -140,32 +167,74 @@ def _place_market(house: House, market: Market, account: Account, command: Place
     return _placed(market, order)
 
 
+def _ready_market(
+    house: House, market: Market, account: Account, command: PlaceOrder, capped: Capped
+) -> Ready | Refusal:
+    """A market order makes no hold: one walk of the book says what it will get, and what that costs."""
+    side, terms = command.side, market.terms
+    if not market.last_ticks:
+        return Refusal.NO_REFERENCE_PRICE
+    bound = market.bound_ticks(side, market.last_ticks)
+    if command.quote_quantity:
+        lots = _lots_for(market, account, command, bound)
+        if not lots and _walk(market, account, command, bound, terms.max_order_lots).lots:
+            return Refusal.QUANTITY_NOT_POSITIVE
+    else:
+        lots = command.quantity // terms.lot
+    walk = _walk(market, account, command, bound, lots)
+    refusal = capped(house, market, account, Increase(side, walk.lots, walk.notional * market.step))
+    if refusal is not None:
+        return refusal
+    if not walk.lots:
+        return Refusal.NO_LIQUIDITY
+    if command.time_in_force is _FOK and walk.lots < lots:
+        return Refusal.NOT_FILLABLE
+    if side is BUY:
+        cost = walk.notional * market.step
+        need, asset = cost + most_fee(cost, terms.taker_ppm, 0), terms.instrument.quote.code
+    else:
+        need, asset = walk.lots * terms.lot, terms.instrument.base.code
+    balance = house.ledger.balance(account.account_id, asset)
+    if balance.available < need:
+        return Refusal.INSUFFICIENT_FUNDS
+    return Ready(_order(house, market, command, lots, 0, _OPEN), balance, need)
+
+
 def _place_waiting(house: House, market: Market, account: Account, command: PlaceOrder) -> Reply:
     """An order that waits for its trigger; it holds what it will need then, unless it only sells what is there."""
+    ready = _ready_waiting(house, market, account, command, limit_refusal)
+    if isinstance(ready, Refusal):
+        return Refused(ready)
+    order, balance, need = ready
+    house.new_id()
+    house.add_order(order)
+    if need:
+        house.ledger.place_hold(order.order_id, balance, need, _FOR_ORDER)
+    market.triggers.add(order)
+    house.log.emit_row(order)
+    return _placed(market, order)
+
+
+def _ready_waiting(
+    house: House, market: Market, account: Account, command: PlaceOrder, capped: Capped
+) -> Ready | Refusal:
     terms, side = market.terms, command.side
     trigger, lots = command.trigger_price // terms.tick, command.quantity // terms.lot
     price = command.price // terms.tick
     limit_ticks = price or market.bound_ticks(side, trigger)
     if market.last_ticks and is_reached(side, command.type, trigger, market.last_ticks):
-        return Refused(Refusal.WOULD_TRIGGER_NOW)
-    refusal = limit_refusal(house, market, account, Increase(side, lots, limit_ticks * lots * market.step))
+        return Refusal.WOULD_TRIGGER_NOW
+    refusal = capped(house, market, account, Increase(side, lots, limit_ticks * lots * market.step))
     if refusal is not None:
-        return Refused(refusal)
+        return refusal
     if market.live_orders >= terms.max_open_orders:
-        return Refused(Refusal.BOOK_FULL)
+        return Refusal.BOOK_FULL
     order = _order(house, market, command, lots, price, OrderState.PENDING)
     order.trigger_ticks = trigger
-    holds = not SHAPES[command.type].sells_only
     balance, need = _need(house, market, order, limit_ticks)
-    if holds and balance.available < need:
-        return Refused(Refusal.INSUFFICIENT_FUNDS)
-    house.new_id()
-    house.add_order(order)
-    if holds:
-        house.ledger.place_hold(order.order_id, balance, need, _FOR_ORDER)
-    market.triggers.add(order)
-    house.log.emit_row(order)
-    return _placed(market, order)
+    if SHAPES[command.type].sells_only:
+        need = 0
+    return Ready(order, balance, need) if balance.available >= need else Refusal.INSUFFICIENT_FUNDS
 
 
 def _order(house: House, market: Market, command: PlaceOrder, lots: int, price_ticks: int, state: OrderState) -> Order:
@@ -234,3 +303,6 @@ def _lots_for(market: Market, account: Account, command: PlaceOrder, bound_ticks
 def _placed(market: Market, order: Order) -> OrderPlaced:
     filled = order.filled_lots * market.terms.lot
     return OrderPlaced(order.order_id, order.state, filled, order.filled_notional, order.fee)
+
+
+_READY: Final = {_LIMIT: _ready_limit, _MARKET: _ready_market}

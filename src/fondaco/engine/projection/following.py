@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from fondaco.core.machine import Machine
-from fondaco.engine.journal import BEGINNING, Mark, Replayed, replayed
+from fondaco.engine.journal import BEGINNING, Committed, Mark, replayed
 from fondaco.engine.projection.folding import ProjectedBatch
 from fondaco.engine.projection.projection import Projection, ProjectionFencedError, open_projection
 from fondaco.engine.recovery import PAGE_ROWS
@@ -23,7 +23,7 @@ class TablesProjector:
         self._projection = await open_projection(self._database)
         return Mark(*self._projection.watermark())
 
-    async def write(self, batches: Sequence[Replayed]) -> None:
+    async def write(self, batches: Sequence[Committed]) -> None:
         """Bring the tables on by these batches, in one transaction. Raises `FencedError` when somebody else did."""
         projection = self._projection or await open_projection(self._database)
         self._projection = projection
@@ -51,7 +51,7 @@ class JournalReplay:
         return run
 
 
-def projected(done: Replayed) -> ProjectedBatch:
+def projected(done: Committed) -> ProjectedBatch:
     """A batch as the projection takes it."""
     mark = done.mark
     return ProjectedBatch(mark.batch_no, mark.seq, mark.chain_hash, done.events)

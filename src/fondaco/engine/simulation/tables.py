@@ -6,7 +6,7 @@ from typing import Any
 from fondaco.core.events import Trade
 from fondaco.core.ledger import Posting
 from fondaco.core.state import ENDED, Order
-from fondaco.engine.journal import BEGINNING, Mark, Replayed
+from fondaco.engine.journal import BEGINNING, Committed, Mark
 from fondaco.engine.projection.folding import Fold, ProjectedBatch
 from fondaco.engine.simulation.ground import Ground
 from fondaco.engine.simulation.luck import Luck
@@ -56,7 +56,7 @@ class SimulatedProjector:
         self._must_be_there()
         return self._tables.mark
 
-    async def write(self, batches: Sequence[Replayed]) -> None:
+    async def write(self, batches: Sequence[Committed]) -> None:
         """Bring them on, as luck will have it."""
         chances = self._luck.chances
         await self._luck.wait_ms(0, 20)

@@ -1,0 +1,77 @@
+"""What may be asked of the engine's memory from outside: one frozen struct per question.
+
+A look passes through the sequencer like a command and is answered with its batch, once that is on disk: who has sent a
+command and then looks, sees what it did. It has no number and is not journaled.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from fondaco.core.commands import PlaceOrder
+from fondaco.core.exchange.placing import check
+from fondaco.core.ledger import BalanceChanged
+from fondaco.core.machine import Machine
+from fondaco.core.messages import Message
+from fondaco.core.refusals import Refusal
+from fondaco.core.state import Order, Position
+
+
+class LookAtAccount(Message, frozen=True, tag="look_at_account"):
+    """What an account has and has standing."""
+
+    account_id: int
+
+
+class CheckOrder(Message, frozen=True, tag="check_order"):
+    """Whether an order would be accepted now."""
+
+    order: PlaceOrder
+
+
+Query: TypeAlias = LookAtAccount | CheckOrder
+
+
+class AccountSeen(Message, frozen=True, tag="account_seen"):
+    """An account after command ``seq``: balances by asset, orders and positions that have not ended, oldest first."""
+
+    seq: int
+    balances: list[BalanceChanged]
+    orders: list[Order]
+    positions: list[Position]
+
+
+class OrderChecked(Message, frozen=True, tag="order_checked"):
+    """Why an order would have been refused after command ``seq``, or None."""
+
+    seq: int
+    refusal: Refusal | None
+
+
+Seen: TypeAlias = AccountSeen | OrderChecked
+
+
+def look(machine: Machine, query: Query) -> Seen:
+    """Answer a question. Changes nothing; rows are copies, since the machine goes on."""
+    return _LOOKS[type(query)](machine, query)
+
+
+def _look_at_account(machine: Machine, query: LookAtAccount) -> AccountSeen:
+    id_ = query.account_id
+    return AccountSeen(
+        machine.seq,
+        machine.balances_of(id_),
+        [msgspec.structs.replace(each) for each in machine.orders_of(id_)],
+        [msgspec.structs.replace(each) for each in machine.positions_of(id_)],
+    )
+
+
+def _check_order(machine: Machine, query: CheckOrder) -> OrderChecked:
+    return OrderChecked(machine.seq, check(machine.house, query.order))
+
+
+_LOOKS: Final[dict[type, Callable[[Machine, Any], Seen]]] = {
+    LookAtAccount: _look_at_account,
+    CheckOrder: _check_order,
+}
