@@ -15,8 +15,9 @@ import structlog
 
 from fondaco.app.processes.engine import node_of
 from fondaco.core.commands import HOUSE, Command
-from fondaco.engine.client import EngineClient, OutcomeUnknownError, OverloadedError
+from fondaco.engine.client import EngineClient
 from fondaco.engine.leader import Leader
+from fondaco.engine.port import OutcomeUnknownError, OverloadedError
 from fondaco.engine.store import FencedError, StoreLostError
 from fondaco.infra.database import Database
 from fondaco.infra.settings import EngineSettings, Settings

@@ -1,26 +1,27 @@
-"""What the leader has committed, for whoever wants to hear of it: handed out batch by batch, in order, without a gap.
+"""What the leader has committed, for whoever wants to hear of it: batch by batch, in order, without a gap.
 
-The newest batches are kept, so that a listener who was away for a moment can go on where it was. One that has been away
-for longer begins anew: what it missed stands in the tables.
+The newest batches are kept, and a follower of the stream is no more than a place among them: a slow one costs nothing,
+and one that was away for a moment goes on where it was. Whoever falls behind what is kept starts over, and is told so.
 """
 
+import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Iterator
+from itertools import islice
 from typing import Final
 
 from fondaco.engine.journal import Committed, Mark
+from fondaco.engine.port import StartOver
 
 KEPT_BYTES: Final = 64 * 1024 * 1024
-"""Events that are kept for those who come back. The newest batch stays, however large it is."""
-
-Hear = Callable[[Committed], None]
+"""Events that are kept for the slow and for those who come back. The newest batch stays, however large it is."""
 
 
 class Broadcast:
     """The batches since ``mark``.
 
     Args:
-        mark: where the journal stood when this began.
+        mark: where the journal stands when this begins.
         kept_bytes: how much of what was is kept.
     """
 
@@ -28,10 +29,11 @@ class Broadcast:
         self.mark = mark
         """The end of the newest batch."""
         self._begin = mark
+        self._kept: deque[Committed] = deque()
         self._kept_bytes = kept_bytes
         self._bytes = 0
-        self._kept: deque[Committed] = deque()
-        self._listeners: dict[Hear, None] = {}
+        self._news = asyncio.Event()
+        self._is_open = True
 
     def publish(self, batch: Committed) -> None:
         """A batch is on disk."""
@@ -42,19 +44,43 @@ class Broadcast:
             oldest = self._kept.popleft()
             self._begin = oldest.mark
             self._bytes -= len(oldest.events)
-        for hear in list(self._listeners):
-            hear(batch)
+        self._wake()
 
-    def since(self, mark: Mark) -> list[Committed] | None:
-        """The batches after that place; None when they are not all here, or the place is of another journal."""
-        if mark == self._begin:
-            return list(self._kept)
-        for index, batch in enumerate(self._kept):
-            if batch.mark == mark:
-                return list(self._kept)[index + 1 :]
-        return None
+    def close(self) -> None:
+        """Nothing more will come. What is kept is still handed out."""
+        self._is_open = False
+        self._wake()
 
-    def listen(self, hear: Hear) -> Callable[[], None]:
-        """Have each further batch handed over as soon as it is on disk; returns what ends that."""
-        self._listeners[hear] = None
-        return lambda: self._listeners.pop(hear, None) and None
+    async def follow(self, after: Mark | None = None) -> AsyncIterator[Committed | StartOver]:
+        """Every batch after a place, also those to come, until this is closed.
+
+        Without a place, and whenever what follows it is no longer kept, a `StartOver` says where the stream goes on.
+        """
+        while True:
+            news = self._news
+            if after is None or not self._is_kept(after):
+                after = self.mark
+                yield StartOver(after)
+            for batch in self._since(after):
+                yield batch
+                after = batch.mark
+                if not self._is_kept(after):
+                    break
+            if after == self.mark:
+                if not self._is_open:
+                    return
+                await news.wait()
+
+    def _is_kept(self, mark: Mark) -> bool:
+        """Whether all that follows on this place is here. A place of another journal is none."""
+        index = mark.batch_no - self._begin.batch_no
+        if index == 0:
+            return mark == self._begin
+        return 0 < index <= len(self._kept) and self._kept[index - 1].mark == mark
+
+    def _since(self, mark: Mark) -> Iterator[Committed]:
+        return iter(list(islice(self._kept, mark.batch_no - self._begin.batch_no, None)))
+
+    def _wake(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()

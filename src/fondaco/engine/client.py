@@ -5,61 +5,41 @@ have been done or not: sending it again under the same id gives the answer that 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
 
 from fondaco.core.commands import Command
 from fondaco.core.machine import Machine
 from fondaco.core.replies import Answer
+from fondaco.engine.broadcast import Broadcast
 from fondaco.engine.door import enter
+from fondaco.engine.journal import Committed
+from fondaco.engine.port import OverloadedError, StartOver
+from fondaco.engine.queries import Query, Seen, look
 from fondaco.engine.sequencer import QUEUE_RETRY_S, Overloaded, Sequencer, Why
 
 T = TypeVar("T")
 
 
-class OverloadedError(Exception):
-    """The engine takes no more for now. Nothing was done."""
-
-    def __init__(self, overloaded: Overloaded) -> None:
-        self.why = overloaded.why
-        self.retry_after_s = overloaded.retry_after_s
-        super().__init__(f"The engine takes no more for now ({self.why}). Try again in {self.retry_after_s} s.")
-
-
-class OutcomeUnknownError(Exception):
-    """The engine ended before it could answer. Send the same command again under the same id."""
-
-    def __init__(self) -> None:
-        super().__init__("The engine ended before it could answer. Send the same command again under the same id.")
-
-
 class EngineClient:
-    """Hands commands to a sequencer and waits for their outcomes.
+    """Hands commands to a sequencer and waits for their outcomes: `fondaco.engine.port.Engine` in one process.
 
     Args:
         sequencer: of the engine that leads.
+        broadcast: what that engine commits.
         wake: called when something waits for its turn.
     """
 
-    def __init__(self, sequencer: "Sequencer[asyncio.Future[Any]]", wake: Callable[[], None]) -> None:
+    def __init__(
+        self, sequencer: "Sequencer[asyncio.Future[Any]]", broadcast: Broadcast, wake: Callable[[], None]
+    ) -> None:
         self._sequencer = sequencer
+        self._broadcast = broadcast
         self._wake = wake
         self._is_open = True
 
     async def submit(self, account_id: int, command: Command, *, command_id: str, not_after_ns: int) -> Answer:
-        """Have a command done; returns the answer once it is on disk.
-
-        Args:
-            account_id: who sends it; `fondaco.core.commands.HOUSE` for the house.
-            command: what to do.
-            command_id: the sender's own: the same one again gets the same answer and does nothing.
-            not_after_ns: a command whose turn comes later is refused.
-
-        Raises:
-            OverloadedError: it was not taken.
-            OutcomeUnknownError: whether it was done is not known.
-            msgspec.ValidationError: it is not what its type says.
-        """
+        """Have a command done: see `Engine.submit`."""
         entered = enter(account_id, command_id, not_after_ns, command)
         if isinstance(entered, Answer):
             return entered
@@ -72,6 +52,14 @@ class EngineClient:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._must_be_taken(self._overloaded() or self._sequencer.offer_read(read, future))
         return await future
+
+    async def look(self, query: Query) -> Seen:
+        """Ask something of the machine: see `Engine.look`."""
+        return await self.read(lambda machine: look(machine, query))
+
+    def follow(self) -> AsyncIterator[Committed | StartOver]:
+        """Every batch as it is committed: see `Engine.follow`. Ends when this engine leads no longer."""
+        return self._broadcast.follow()
 
     def close(self) -> None:
         """Take nothing more."""

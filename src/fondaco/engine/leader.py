@@ -12,8 +12,11 @@ from typing import Any, TypeAlias
 
 import structlog
 
-from fondaco.engine.client import EngineClient, OutcomeUnknownError, settle
+from fondaco.engine.broadcast import Broadcast
+from fondaco.engine.client import EngineClient, settle
 from fondaco.engine.garbage import without_collections
+from fondaco.engine.journal import Committed
+from fondaco.engine.port import OutcomeUnknownError
 from fondaco.engine.recovery import Standing
 from fondaco.engine.sequencer import Batch, Bounds, Sequencer
 from fondaco.engine.store import BEAT_S, Lease
@@ -57,7 +60,9 @@ class Leader:
         self._woken = asyncio.Event()
         self._is_stopping = False
         self._next_beat_s = 0.0
-        self.client = EngineClient(self._sequencer, self._woken.set)
+        self.broadcast = Broadcast(standing.mark)
+        """What was committed under this lease."""
+        self.client = EngineClient(self._sequencer, self.broadcast, self._woken.set)
         """How commands come in, as long as this leads."""
 
     async def run(self) -> None:
@@ -75,6 +80,7 @@ class Leader:
             self.client.close()
             for future in self._sequencer.abandoned():
                 settle(future, OutcomeUnknownError())
+            self.broadcast.close()
             await self._lease.aclose()
             log.info("engine.led_until", seq=self._sequencer.mark.seq, epoch=self._lease.epoch)
 
@@ -103,6 +109,8 @@ class Leader:
             await committing
             for future, outcome in self._sequencer.committed(batch):
                 settle(future, outcome)
+            if batch.row is not None:
+                self.broadcast.publish(Committed(batch.row.end, batch.events))
 
     async def _commit(self, batch: Batch[Waiting]) -> None:
         if batch.row is not None:

@@ -8,11 +8,11 @@ import psycopg
 import pytest
 
 from fondaco.core.snapshot import state_hash
-from fondaco.engine.client import OutcomeUnknownError, OverloadedError
 from fondaco.engine.follower import Follower
 from fondaco.engine.journal import BEGINNING, ChainBrokenError, Committed
 from fondaco.engine.leader import Leader
 from fondaco.engine.node import Node
+from fondaco.engine.port import OutcomeUnknownError, OverloadedError
 from fondaco.engine.postgres_store import PostgresStore
 from fondaco.engine.projection.following import TablesProjector
 from fondaco.engine.recovery import loaded

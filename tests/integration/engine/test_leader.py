@@ -14,9 +14,9 @@ from fondaco.core.refusals import Refusal
 from fondaco.core.replies import Refused
 from fondaco.core.snapshot import state_hash
 from fondaco.core.vocabulary import World
-from fondaco.engine.client import OutcomeUnknownError, OverloadedError
 from fondaco.engine.journal import commands_of
 from fondaco.engine.leader import Leader
+from fondaco.engine.port import OutcomeUnknownError, OverloadedError
 from fondaco.engine.postgres_store import PostgresStore
 from fondaco.engine.recovery import recovered
 from fondaco.engine.sequencer import MAX_JUMP_NS, Bounds, ClockJumpError, Why

@@ -24,7 +24,8 @@ from fondaco.core.commands import (
 from fondaco.core.refusals import Refusal
 from fondaco.core.replies import Answer, HoldPlaced, OrderPlaced, Refused
 from fondaco.core.vocabulary import OrderType, TimeInForce
-from fondaco.engine.client import EngineClient, OutcomeUnknownError, OverloadedError
+from fondaco.engine.client import EngineClient
+from fondaco.engine.port import OutcomeUnknownError, OverloadedError
 from fondaco.engine.simulation.ground import Ground
 from fondaco.engine.simulation.luck import Luck
 

@@ -1,0 +1,61 @@
+"""A whole engine in one process for tests of what stands round it: it leads, its tables follow, the edge listens."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+from fondaco.engine.client import EngineClient
+from fondaco.engine.follower import Follower
+from fondaco.engine.live import LiveHouse, Part
+from fondaco.engine.postgres_store import PostgresStore
+from fondaco.engine.projection.following import TablesProjector
+from fondaco.engine.recovery import loaded
+from fondaco.engine.store import Identity
+from fondaco.infra.database import Database
+from support.engines import leading
+
+PATIENCE_S = 20.0
+
+
+class House(NamedTuple):
+    """What a test works with."""
+
+    client: EngineClient
+    live: LiveHouse
+    database: Database
+
+    async def caught_up(self) -> None:
+        """Wait until the edge knows all that was answered."""
+        async with asyncio.timeout(PATIENCE_S):
+            await self.live.come_to(await self.client.read(lambda machine: machine.seq))
+
+
+@asynccontextmanager
+async def whole_engine(database: Database, parts: Sequence[Part] = ()) -> AsyncIterator[House]:
+    """Lead, follow and listen until the block ends."""
+    store = PostgresStore(database)
+    async with leading(store) as leader, following(store, database):
+        live = LiveHouse(leader.client, database, parts)
+        listening = asyncio.ensure_future(live.run())
+        try:
+            await live.ready.wait()
+            yield House(leader.client, live, database)
+        finally:
+            listening.cancel()
+            await asyncio.wait((listening,))
+
+
+@asynccontextmanager
+async def following(store: PostgresStore, database: Database) -> AsyncIterator[Follower]:
+    """Have the tables follow the journal until the block ends."""
+    projector = TablesProjector(database)
+    watermark = await projector.watermark()
+    standing = await loaded(store, newest_batch_no=watermark.batch_no)
+    follower = Follower(store, projector, standing, Identity("follower", ""), snapshot_commands=10**9)
+    task = asyncio.ensure_future(follower.run())
+    try:
+        yield follower
+    finally:
+        task.cancel()
+        await asyncio.wait((task,))
