@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from fondaco.infra.bus import NoHouseError, open_bus
-from fondaco.infra.bus.frames import LENGTH_BYTES, MAX_FRAME_BYTES, Get, encode_frame
-from fondaco.infra.bus.place import MAX_ADDRESS_BYTES, BusTakenError
+from fondaco.infra.bus.frames import MAX_FRAME_BYTES, Get, encode_frame
 from fondaco.infra.bus.port import Bus, BusUnavailableError
 from fondaco.infra.bus.socket import MAX_APPENDS_IN_FLIGHT, SocketBus, serve_local_bus
+from fondaco.infra.framing import LENGTH_BYTES
 from fondaco.infra.settings import BusSettings, Settings
+from fondaco.infra.unix_sockets import MAX_ADDRESS_BYTES, SocketTakenError
 from support.buses import connected, settled
 
 LONG_S = 60.0
@@ -70,7 +71,7 @@ async def test_only_the_owner_may_reach_the_socket_and_it_goes_with_its_house(pa
 
 async def test_a_second_house_is_refused_and_the_first_goes_on(path: Path) -> None:
     async with serve_local_bus(path, BusSettings()) as bus, connected(path) as client:
-        with pytest.raises(BusTakenError, match="running here already"):
+        with pytest.raises(SocketTakenError, match="running here already"):
             async with serve_local_bus(path, BusSettings()):
                 pass
         await client.set("k", b"v")

@@ -6,18 +6,14 @@ consumer has not asked for yet waits in the hub, where it is bounded. `Publish`,
 reply.
 """
 
-import asyncio
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import msgspec
-import structlog
 
 from fondaco.infra.bus.hub import MAX_BODY_BYTES
 from fondaco.infra.bus.port import Entry, Message
+from fondaco.infra.framing import FrameProtocol, framed
 
-log = structlog.get_logger()
-
-LENGTH_BYTES = 4
 MAX_FRAME_BYTES = MAX_BODY_BYTES + 1024 * 1024
 """Longest frame: the longest body and room for what goes with it."""
 
@@ -155,92 +151,18 @@ Reply: TypeAlias = Done | Appended | Entries | Messages | Value | Failed
 
 request_decoder: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 reply_decoder: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
-_encoder = msgspec.msgpack.Encoder()
-
-
-class FrameTooLongError(ValueError):
-    """A frame longer than `MAX_FRAME_BYTES`."""
 
 
 def encode_frame(message: Request | Reply) -> bytearray:
-    """Pack a message with its length in front."""
-    frame = bytearray(LENGTH_BYTES)
-    _encoder.encode_into(message, frame, LENGTH_BYTES)
-    length = len(frame) - LENGTH_BYTES
-    if length > MAX_FRAME_BYTES:
-        raise FrameTooLongError(f"A frame on the bus may have {MAX_FRAME_BYTES} bytes; this one has {length}.")
-    frame[:LENGTH_BYTES] = length.to_bytes(LENGTH_BYTES, "big")
-    return frame
+    """Pack a message with its length in front. Raises `FrameTooLongError`."""
+    return framed(message, MAX_FRAME_BYTES)
 
 
-class FrameProtocol(asyncio.Protocol):
-    """One end of a connection: cuts the bytes into frames, and says when the other end does not keep up."""
+class BusProtocol(FrameProtocol):
+    """One end of a connection."""
 
-    def __init__(self) -> None:
-        self.transport: asyncio.Transport | None = None
-        self.writable = asyncio.Event()
-        self.writable.set()
-        self._received = bytearray()
-
-    def frame_received(self, frame: memoryview) -> None:
-        """Handle one frame. The memory is only lent: copy what should stay."""
-        raise NotImplementedError
-
-    def closed(self) -> None:
-        """The connection has gone."""
-        raise NotImplementedError
+    max_frame_bytes = MAX_FRAME_BYTES
 
     def send(self, message: Request | Reply) -> None:
         """Write a message, or nothing when the connection is going away."""
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.write(encode_frame(message))
-
-    def abort(self) -> None:
-        """Drop the connection."""
-        if self.transport is not None:
-            self.transport.abort()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
-        self.transport = cast("asyncio.Transport", transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
-        del exc
-        self.writable.set()
-        self.closed()
-
-    def pause_writing(self) -> None:
-        """The other end does not keep up."""
-        self.writable.clear()
-
-    def resume_writing(self) -> None:
-        """The other end keeps up again."""
-        self.writable.set()
-
-    def data_received(self, data: bytes) -> None:
-        """Cut what has arrived into frames; drop the connection on anything that is no message of ours."""
-        self._received += data
-        try:
-            used = self._handle_frames()
-        except (msgspec.DecodeError, FrameTooLongError) as error:
-            log.warning("bus.bad_frame", error=str(error))
-            self._received = bytearray()
-            self.abort()
-            return
-        del self._received[:used]
-
-    def _handle_frames(self) -> int:
-        """Handle every whole frame; return how many bytes they took."""
-        start = 0
-        with memoryview(self._received) as received:
-            while len(received) - start >= LENGTH_BYTES:
-                body = start + LENGTH_BYTES
-                length = int.from_bytes(received[start:body], "big")
-                if length > MAX_FRAME_BYTES:
-                    raise FrameTooLongError(f"A frame of {length} bytes was announced; {MAX_FRAME_BYTES} is the limit.")
-                if len(received) - body < length:
-                    break
-                self.frame_received(received[body : body + length])
-                start = body + length
-        return start
+        self.write(encode_frame(message))

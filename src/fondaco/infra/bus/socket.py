@@ -18,10 +18,10 @@ from fondaco.infra.bus.frames import (
     Ack,
     Append,
     Appended,
+    BusProtocol,
     Done,
     Entries,
     Failed,
-    FrameProtocol,
     Get,
     Messages,
     Next,
@@ -40,9 +40,9 @@ from fondaco.infra.bus.frames import (
 )
 from fondaco.infra.bus.hub import WATCHER_ENDED, T, Watcher, checked
 from fondaco.infra.bus.local import LocalBus, Watched
-from fondaco.infra.bus.place import listening_socket, short_address
 from fondaco.infra.bus.port import Bus, BusUnavailableError, Entry, Message
 from fondaco.infra.settings import BusSettings
+from fondaco.infra.unix_sockets import listening_socket, short_address
 
 log = structlog.get_logger()
 
@@ -57,7 +57,7 @@ BROKEN = "The connection to the bus broke."
 R = TypeVar("R", Done, Appended, Entries, Messages, Value)
 
 
-class HubConnection(FrameProtocol):
+class HubConnection(BusProtocol):
     """The hub's end of one connection."""
 
     def __init__(self, bus: LocalBus, connections: set["HubConnection"]) -> None:
@@ -155,7 +155,7 @@ class HubConnection(FrameProtocol):
 async def serve_local_bus(path: Path, settings: BusSettings) -> AsyncIterator[LocalBus]:
     """Host the bus at ``path`` for other processes; yields a handle for this one.
 
-    Raises `fondaco.infra.bus.place.BusTakenError` when another living process does so already.
+    Raises `fondaco.infra.unix_sockets.SocketTakenError` when another living process does so already.
     """
     loop = asyncio.get_running_loop()
     connections: set[HubConnection] = set()
@@ -171,7 +171,7 @@ async def serve_local_bus(path: Path, settings: BusSettings) -> AsyncIterator[Lo
             bus.close()
 
 
-class ClientConnection(FrameProtocol):
+class ClientConnection(BusProtocol):
     """The client's end of one connection."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Where the bus's socket lies: a private folder, one owner at a time, and room for paths of any length."""
+"""Unix sockets of the house: in a private folder, with one owner at a time, and room for paths of any length."""
 
 import fcntl
 import os
@@ -16,8 +16,8 @@ BACKLOG = 128
 """Connections that may wait to be accepted."""
 
 
-class BusTakenError(UserError):
-    """Another process serves this bus already."""
+class SocketTakenError(UserError):
+    """Another process listens there already."""
 
 
 class PathTooLongError(UserError):
@@ -32,7 +32,7 @@ def listening_socket(path: Path) -> Iterator[socket.socket]:
     lock is a dead process's and is removed.
 
     Raises:
-        BusTakenError: another living process owns the place.
+        SocketTakenError: another living process owns the place.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     path.parent.chmod(0o700)
@@ -72,6 +72,4 @@ def _take(lock: int, path: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise BusTakenError(
-            f"A house is running here already: another process serves the bus in {path.parent}."
-        ) from error
+        raise SocketTakenError(f"A house is running here already: another process listens at {path}.") from error
