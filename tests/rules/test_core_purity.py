@@ -23,7 +23,9 @@ IMPURE_CALLS = frozenset(
 """``hash`` and ``id`` too: they differ from process to process."""
 
 CORE = tree.files("src/fondaco/core")
-SHELLS = frozenset({"archive.py", "follower.py", "leader.py", "postgres_store.py", "store.py"})
+SHELLS = frozenset(
+    {"archive.py", "follower.py", "leader.py", "listener.py", "live.py", "postgres_store.py", "remote.py", "store.py"}
+)
 """Modules of the engine that wait for seconds or join paths, and see no amount."""
 MONEY = [
     *CORE,

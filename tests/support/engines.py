@@ -8,8 +8,8 @@ from itertools import count
 
 from fondaco.core.commands import HOUSE, Command
 from fondaco.core.replies import Answer, Refused
-from fondaco.engine.client import EngineClient
 from fondaco.engine.leader import Leader
+from fondaco.engine.port import Engine
 from fondaco.engine.recovery import recovered
 from fondaco.engine.sequencer import Bounds
 from fondaco.engine.store import Store
@@ -20,10 +20,10 @@ _numbers = count()
 
 
 @asynccontextmanager
-async def leading(store: Store, bounds: Bounds = WIDE) -> AsyncIterator[Leader]:
+async def leading(store: Store, bounds: Bounds = WIDE, *, address: str = "") -> AsyncIterator[Leader]:
     """An engine that leads until the block ends, and is stopped in order."""
     standing = await recovered(store)
-    lease = await store.acquire("test", "here")
+    lease = await store.acquire("test", address)
     assert lease is not None
     leader = Leader(lease, standing, bounds)
     running = asyncio.ensure_future(leader.run())
@@ -34,20 +34,20 @@ async def leading(store: Store, bounds: Bounds = WIDE) -> AsyncIterator[Leader]:
         await running
 
 
-async def submit(client: EngineClient, account_id: int, command: Command, command_id: str = "") -> Answer:
+async def submit(client: Engine, account_id: int, command: Command, command_id: str = "") -> Answer:
     """Have a command done, under an id of its own unless one is given."""
     return await client.submit(
         account_id, command, command_id=command_id or f"t{next(_numbers)}", not_after_ns=time.time_ns() + VALID_NS
     )
 
 
-async def open_exchange(client: EngineClient) -> None:
+async def open_exchange(client: Engine) -> None:
     """Do what opens the exchange of `support.floor`."""
     for number, command in enumerate(OPENING):
         answer = await submit(client, HOUSE, command, f"open-{number}")
         assert not isinstance(answer.reply, Refused), answer
 
 
-async def set_aside_often(client: EngineClient, account_id: int, times: int) -> list[Answer]:
+async def set_aside_often(client: Engine, account_id: int, times: int) -> list[Answer]:
     """Submit so many commands at once; returns their answers in order."""
     return list(await asyncio.gather(*(submit(client, account_id, set_aside(1, account_id)) for _ in range(times))))

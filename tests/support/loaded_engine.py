@@ -18,7 +18,7 @@ from fondaco.core.commands import HOUSE, Command
 from fondaco.engine.client import EngineClient
 from fondaco.engine.leader import Leader
 from fondaco.engine.port import OutcomeUnknownError, OverloadedError
-from fondaco.engine.store import FencedError, StoreLostError
+from fondaco.engine.store import FencedError, Identity, StoreLostError
 from fondaco.infra.database import Database
 from fondaco.infra.settings import EngineSettings, Settings
 from support.floor import ALICE, BOB, OPENING, VALID_NS, crossing
@@ -39,7 +39,7 @@ async def main(url: str, role: str, file: Path) -> None:
     def led(leader: Leader) -> None:
         loads.add(asyncio.ensure_future(load(leader.client, acknowledged)))
 
-    node = node_of(settings, database, role, led)
+    node = node_of(settings, database, Identity(role, ""), led)
     try:
         await (node.lead_or_follow() if role == "lead" else node.follow())
     except (FencedError, StoreLostError) as error:

@@ -142,9 +142,10 @@ def check_folder(folder: Path) -> Finding:
 
 
 def _secrets(folder: Path) -> Iterator[Path]:
-    """What nobody else may see: the socket of the bus, the database's password, its socket and its data."""
+    """What nobody else may see: the sockets, the engine's secret, the database's password, its socket and its data."""
     place = Place(folder / "postgres")
-    yield from (each for each in (folder / "run", place.password_file, place.socket_dir, place.data) if each.exists())
+    private = (folder / "run", folder / "engine.key", place.password_file, place.socket_dir, place.data)
+    yield from (each for each in private if each.exists())
 
 
 def _mode(path: Path) -> int:

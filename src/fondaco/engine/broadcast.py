@@ -6,7 +6,7 @@ and one that was away for a moment goes on where it was. Whoever falls behind wh
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from itertools import islice
 from typing import Final
 
@@ -51,7 +51,7 @@ class Broadcast:
         self._is_open = False
         self._wake()
 
-    async def follow(self, after: Mark | None = None) -> AsyncIterator[Committed | StartOver]:
+    async def follow(self, after: Mark | None = None) -> AsyncGenerator[Committed | StartOver, None]:
         """Every batch after a place, also those to come, until this is closed.
 
         Without a place, and whenever what follows it is no longer kept, a `StartOver` says where the stream goes on.

@@ -8,12 +8,11 @@ journal, and a start is a recovery. Whoever waits then hears that the outcome is
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any, TypeAlias
 
 import structlog
 
 from fondaco.engine.broadcast import Broadcast
-from fondaco.engine.client import EngineClient, settle
+from fondaco.engine.client import EngineClient, Waiting, settle
 from fondaco.engine.garbage import without_collections
 from fondaco.engine.journal import Committed
 from fondaco.engine.port import OutcomeUnknownError
@@ -22,9 +21,6 @@ from fondaco.engine.sequencer import Batch, Bounds, Sequencer
 from fondaco.engine.store import BEAT_S, Lease
 
 log = structlog.get_logger()
-
-Waiting: TypeAlias = "asyncio.Future[Any]"
-"""Whoever waits for an outcome."""
 
 
 class Leader:
@@ -60,6 +56,8 @@ class Leader:
         self._woken = asyncio.Event()
         self._is_stopping = False
         self._next_beat_s = 0.0
+        self.epoch = lease.epoch
+        """Which lease this leads under."""
         self.broadcast = Broadcast(standing.mark)
         """What was committed under this lease."""
         self.client = EngineClient(self._sequencer, self.broadcast, self._woken.set)

@@ -7,6 +7,7 @@ While it is not `ready` nobody should answer from it.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -90,16 +91,17 @@ class LiveHouse:
 
     async def run(self) -> None:
         """Keep up until cancelled."""
-        async for told in self._engine.follow():
-            if isinstance(told, StartOver):
-                self.ready.clear()
-                await self._load(told.mark)
-            else:
-                self._take(told)
-            if self.mark is not None and self.mark.batch_no >= told.mark.batch_no:
-                self.ready.set()
-            self._news.set()
-            self._news = asyncio.Event()
+        async with aclosing(self._engine.follow()) as stream:
+            async for told in stream:
+                if isinstance(told, StartOver):
+                    self.ready.clear()
+                    await self._load(told.mark)
+                else:
+                    self._take(told)
+                if self.mark is not None and self.mark.batch_no >= told.mark.batch_no:
+                    self.ready.set()
+                self._news.set()
+                self._news = asyncio.Event()
 
     async def come_to(self, seq: int) -> None:
         """Wait until all that was done up to this command is known. It is for the caller to bound the wait."""

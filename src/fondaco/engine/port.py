@@ -4,7 +4,7 @@
 a socket to the one that leads.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import NamedTuple, Protocol
 
 from fondaco.core.commands import Command
@@ -59,7 +59,7 @@ class Engine(Protocol):
         """Ask something of the engine's memory, after all that was submitted before. Raises as `submit` does."""
         ...
 
-    def follow(self) -> AsyncIterator[Committed | StartOver]:
+    def follow(self) -> AsyncGenerator[Committed | StartOver, None]:
         """Every batch as it is committed, in order and without a gap, for as long as it is asked.
 
         The first thing that comes is a `StartOver`; another comes whenever something could not be told in between.

@@ -10,7 +10,7 @@ This session needs a server connection of its own. Everything else works through
 """
 
 import asyncio
-from typing import Any, Final, LiteralString
+from typing import Any, Final, LiteralString, NamedTuple
 
 import psycopg
 from psycopg.errors import UniqueViolation
@@ -86,6 +86,7 @@ _DROP_HEADS = f"DELETE FROM snapshots WHERE batch_no <= {_OLD}"  # noqa: S608 - 
 _SNAPSHOTS = """
 SELECT batch_no, seq, chain_hash, state_hash, codec, rules_version, byte_count FROM snapshots ORDER BY batch_no DESC
 """
+_HOLDER = "SELECT epoch, address FROM leases WHERE name = %s"
 _PARTS = "SELECT body FROM snapshot_parts WHERE batch_no = %s ORDER BY part_no"
 
 
@@ -253,3 +254,18 @@ async def _require_durability(connection: psycopg.AsyncConnection[TupleRow]) -> 
                 f"The database has {name} off: it would lose orders that were acknowledged. "
                 "Switch it on (ALTER SYSTEM), or the engine does not start."
             )
+
+
+class Holder(NamedTuple):
+    """Who took the lease last. It may have died since."""
+
+    epoch: int
+    address: str
+    """Where it is reached; empty when it is not."""
+
+
+async def current_lease(database: Database) -> Holder:
+    """Who leads, as far as the lease says; epoch 0 when nobody ever did."""
+    async with database.driver_transaction() as connection:
+        found = await (await connection.execute(_HOLDER, (LEASE,))).fetchone()
+    return Holder(0, "") if found is None else Holder(*found)

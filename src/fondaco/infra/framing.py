@@ -43,6 +43,7 @@ class FrameProtocol(asyncio.Protocol):
         self.writable = asyncio.Event()
         self.writable.set()
         self._received = bytearray()
+        self._unsent = bytearray()
 
     def frame_received(self, frame: memoryview) -> None:
         """Handle one frame. The memory is only lent: copy what should stay."""
@@ -56,6 +57,24 @@ class FrameProtocol(asyncio.Protocol):
         """Write what `framed` has made, or nothing when the connection is going away."""
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(frames)
+
+    def write_soon(self, frame: bytes | bytearray) -> None:
+        """Write it together with whatever else is written before the loop comes round."""
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self.flush)
+        self._unsent += frame
+
+    def flush(self) -> None:
+        """Write now what was to be written soon."""
+        unsent, self._unsent = self._unsent, bytearray()
+        if unsent:
+            self.write(unsent)
+
+    def close(self) -> None:
+        """End, once what was said has left."""
+        self.flush()
+        if self.transport is not None:
+            self.transport.close()
 
     def abort(self) -> None:
         """Drop the connection."""

@@ -108,6 +108,12 @@ class EngineSettings(_Group):
     direct_url: str | None = None
     """Address that leads to the database server itself, where DATABASE_URL leads through a transaction-mode pooler.
     The engine's lease needs a session of its own."""
+    listen: str | None = Field(default=None, pattern=r"^[^:]+:\d{1,5}$")
+    """Where processes of other machines reach the engine, as HOST:PORT. Unset is a Unix socket, for those of this one.
+    What travels there is authenticated and not encrypted: keep it on a private network."""
+    secret: SecretStr | None = None
+    """What the processes of one house know and nobody else. Unset means the file ``engine.key`` of ``data_dir``, made
+    at the first start; machines that work together need the same."""
     queue_commands: int = Field(default=10_000, ge=10)
     """Commands that may wait for their turn; one more is answered 503. The last tenth is for cancels and the house."""
     follower_lag_commands: int = Field(default=2_000_000, ge=10)
@@ -245,6 +251,11 @@ class Settings(BaseSettings):
     def run_dir(self) -> Path:
         """Sockets and lock files of the running house."""
         return self.data_dir / "run"
+
+    @property
+    def engine_key(self) -> Path:
+        """The file with the secret that the processes of this house share."""
+        return self.data_dir / "engine.key"
 
     @property
     def journal_dir(self) -> Path:

@@ -8,16 +8,18 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Annotated, Any
 
 import structlog
 from cyclopts import Parameter
 
 from fondaco.app.configuration import begin
-from fondaco.app.processes.parts import own_database, run, stop_event
+from fondaco.app.processes.parts import engine_secret, own_database, run, stop_event
 from fondaco.engine.archive import Archive
 from fondaco.engine.journal import JournalError
 from fondaco.engine.leader import Leader
+from fondaco.engine.listener import listening
 from fondaco.engine.node import Node
 from fondaco.engine.postgres_store import PostgresStore
 from fondaco.engine.projection.following import TablesProjector
@@ -46,9 +48,18 @@ def follower(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> i
 async def _engine(
     settings: Settings, name: str, work: Callable[[Node], Coroutine[Any, Any, None]], *, supervised: bool
 ) -> int:
-    async with own_database(settings, name, supervised=supervised) as database:
+    secret = engine_secret(settings)
+    async with (
+        own_database(settings, name, supervised=supervised) as database,
+        listening(secret, _place(settings, name)) as listener,
+    ):
         leaders: list[Leader] = []
-        node = node_of(settings, database, name, leaders.append)
+
+        def led(leader: Leader) -> None:
+            leaders.append(leader)
+            listener.lead(leader)
+
+        node = node_of(settings, database, Identity(_holder(name), listener.address), led)
         try:
             await _until_stopped(work(node), leaders)
         except ClockJumpError as error:
@@ -59,13 +70,25 @@ async def _engine(
     return 0
 
 
-def node_of(settings: Settings, database: Database, name: str, led: Callable[[Leader], None]) -> Node:
+def _holder(name: str) -> str:
+    return f"{name} of {socket.gethostname()}, process {os.getpid()}"
+
+
+def _place(settings: Settings, name: str) -> Path | tuple[str, int]:
+    """Where this process is reached once it leads."""
+    if settings.engine.listen is None:
+        return settings.run_dir / f"{name}.sock"
+    host, _, port = settings.engine.listen.partition(":")
+    return host, int(port)
+
+
+def node_of(settings: Settings, database: Database, identity: Identity, led: Callable[[Leader], None]) -> Node:
     """The node of a process, as the settings want it."""
     bounds = Bounds(settings.engine.queue_commands, settings.engine.follower_lag_commands)
     return Node(
         PostgresStore(database, settings.engine.direct_url, Archive(settings.journal_dir)),
         TablesProjector(database),
-        Identity(f"{name} of {socket.gethostname()}, process {os.getpid()}", ""),
+        identity,
         bounds,
         snapshot_commands=settings.engine.snapshot_commands,
         led=led,
