@@ -182,7 +182,7 @@ SENTENCES: dict[Refusal, str] = {
     Refusal.BREAKER_ACTIVE: "Trading is halted for new orders. Cancelling is possible.",
     Refusal.DUPLICATE_CLIENT_ORDER_ID: "The account has used this client order id for another order.",
     Refusal.NO_REFERENCE_PRICE: "Nothing has traded yet, so a market order has no measure. Use a limit order.",
-    Refusal.PRICE_OUTSIDE_BAND: "The price is further from the last trade than the instrument allows.",
+    Refusal.PRICE_OUTSIDE_BAND: "The price is further from the last trade or the trigger than the instrument allows.",
     Refusal.WOULD_TRIGGER_NOW: "The last price is beyond the trigger already: the order would trigger at once.",
     Refusal.MAX_OPEN_ORDERS: "The account has as many open orders as its limit allows.",
     Refusal.MAX_ORDER_VALUE: "The order's value is above the limit.",

@@ -185,8 +185,10 @@ def standing_reasons(house: Naive, account: Account, market: Listing, command: P
         asset = market.quote if command.side is Side.BUY else market.base
         if needed_anew(market, command.side, worst, lots) > free(house, account.account_id, asset):
             reasons.add(Refusal.INSUFFICIENT_FUNDS)
+    if command.type is OrderType.STOP_LIMIT and is_outside_band(market, command.side, price, trigger):
+        reasons.add(Refusal.PRICE_OUTSIDE_BAND)
     if command.type is OrderType.LIMIT:
-        if is_outside_band(market, command.side, price):
+        if is_outside_band(market, command.side, price, market.last_ticks):
             reasons.add(Refusal.PRICE_OUTSIDE_BAND)
         reasons |= meeting_reasons(house, market, command, price, lots)
     return reasons
@@ -211,14 +213,14 @@ def is_outside(side: Side, ticks: int, other_ticks: int) -> bool:
     return other_ticks <= ticks if side is Side.BUY else other_ticks >= ticks
 
 
-def is_outside_band(market: Listing, side: Side, ticks: int) -> bool:
-    """Whether a price is too far beyond the last trade, on the side where it would take."""
-    if not market.last_ticks:
+def is_outside_band(market: Listing, side: Side, ticks: int, from_ticks: int) -> bool:
+    """Whether a price is too far beyond another, on the side where it would take."""
+    if not from_ticks:
         return False
     band = market.terms.band_ppm
     if side is Side.BUY:
-        return ticks * PPM > market.last_ticks * (PPM + band)
-    return ticks * PPM < market.last_ticks * (PPM - band)
+        return ticks * PPM > from_ticks * (PPM + band)
+    return ticks * PPM < from_ticks * (PPM - band)
 
 
 def is_taken(house: Naive, account_id: int, client_order_id: str) -> bool:

@@ -140,7 +140,7 @@ def replacing_reasons(house: Naive, market: Listing, order: Order, ticks: int, o
         reasons.add(Refusal.INSTRUMENT_CLOSED)
     if house.is_halted(market.world, market.symbol):
         reasons.add(Refusal.BREAKER_ACTIVE)
-    if is_outside_band(market, order.side, ticks):
+    if is_outside_band(market, order.side, ticks, market.last_ticks):
         reasons.add(Refusal.PRICE_OUTSIDE_BAND)
     more, cost = max(0, open_lots - order.open_lots), market.cost(ticks, open_lots)
     reasons |= limit_reasons(house, account, market, More(order.side, more, cost, orders=0))

@@ -98,6 +98,8 @@ carol buy 9 @105              | filled 9 fee 19       | #3 pending  alice 9640+2
 bob   sell 5 @105             | open
 bob   sell 5 @106             | open
 carol buy 1 @105              | filled 1 fee 3        | #3 filled alice 9683+0 3+0 -- 2 at 105
+alice sell 1 stop_limit @78 !98 | price_outside_band  | alice 9683+0 3+0      -- 20 % below 98 is 78.4
+alice buy 1 stop_limit @133 !110 | price_outside_band -- 20 % above 110 is 132
 alice sell 1 stop_limit @95 !98 | pending             | alice 9683+0 2+1
 carol buy 1 @98               | open
 bob   sell 1 @98              | filled 1 fee 2        | #9 open:1             -- at 95 it waits for a buyer

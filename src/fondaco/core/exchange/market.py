@@ -64,14 +64,20 @@ class Market:
             return min(from_ticks * (PPM + band) // PPM, self.terms.max_price_ticks)
         return max(-(-from_ticks * (PPM - band) // PPM), 1)
 
-    def is_outside_band(self, side: Side, price_ticks: int) -> bool:
-        """Whether an order of this price could trade too far from the last trade. One that only waits may be far."""
-        if not self.last_ticks:
+    def is_outside_band(self, side: Side, price_ticks: int, from_ticks: int) -> bool:
+        """Whether an order of this price could trade too far from another. One that is far on its own side only waits.
+
+        Args:
+            side: of the order.
+            price_ticks: the worst at which it may trade.
+            from_ticks: the price from which the band is measured; with 0 there is no band.
+        """
+        if not from_ticks:
             return False
         band = self.terms.band_ppm
         if side is BUY:
-            return price_ticks * PPM > self.last_ticks * (PPM + band)
-        return price_ticks * PPM < self.last_ticks * (PPM - band)
+            return price_ticks * PPM > from_ticks * (PPM + band)
+        return price_ticks * PPM < from_ticks * (PPM - band)
 
     def would_take(self, side: Side, price_ticks: int) -> bool:
         """Whether an order of this price would trade at once."""

@@ -133,7 +133,7 @@ def _ready_limit(
     terms = market.terms
     ticks, lots = command.price // terms.tick, command.quantity // terms.lot
     rests = command.time_in_force in _RESTING_TIMES
-    if market.is_outside_band(command.side, ticks):
+    if market.is_outside_band(command.side, ticks, market.last_ticks):
         return Refusal.PRICE_OUTSIDE_BAND
     refusal = capped(house, market, account, Increase(command.side, lots, ticks * lots * market.step))
     if refusal is not None:
@@ -222,6 +222,8 @@ def _ready_waiting(
     trigger, lots = command.trigger_price // terms.tick, command.quantity // terms.lot
     price = command.price // terms.tick
     limit_ticks = price or market.bound_ticks(side, trigger)
+    if price and market.is_outside_band(side, price, trigger):
+        return Refusal.PRICE_OUTSIDE_BAND
     if market.last_ticks and is_reached(side, command.type, trigger, market.last_ticks):
         return Refusal.WOULD_TRIGGER_NOW
     refusal = capped(house, market, account, Increase(side, lots, limit_ticks * lots * market.step))
