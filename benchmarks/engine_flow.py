@@ -3,7 +3,6 @@
 55 % orders, 45 % cancels of recent ones; the distance from the mid is set so that about 13 % of the commands fill.
 """
 
-from hashlib import blake2b
 from random import Random
 from typing import Final
 
@@ -28,7 +27,7 @@ from fondaco.core.machine import Machine
 from fondaco.core.replies import AccountOpened, OrderCancelled, OrderPlaced, Reply
 from fondaco.core.terms import Terms
 from fondaco.core.vocabulary import OrderType, World
-from fondaco.engine.projection.folding import ProjectedBatch
+from fondaco.engine.journal import BEGINNING, Committed, Mark, chained
 
 ACCOUNTS: Final = 1_000
 MARKETS: Final = 10
@@ -53,8 +52,7 @@ class Flow:
         self._random = Random(seed)  # noqa: S311 - a seed makes the run the same again
         self._machine = Machine()
         self._now_ns = BEGIN_NS
-        self._chain = bytes(32)
-        self._batch_no = 0
+        self._mark = BEGINNING
         self._mids = [MID_TICKS] * MARKETS
         self._placed: list[tuple[int, int]] = []
         self.cancelled = 0
@@ -62,7 +60,7 @@ class Flow:
         self.filling = 0
         self._accounts = self._open()
 
-    def batch(self, commands: int) -> ProjectedBatch:
+    def batch(self, commands: int) -> Committed:
         """The next batch of so many commands."""
         for _ in range(commands):
             if self._placed and self._random.random() < CANCEL_SHARE:
@@ -71,7 +69,7 @@ class Flow:
                 self._place()
         return self._cut()
 
-    def opening(self) -> ProjectedBatch:
+    def opening(self) -> Committed:
         """The batch in which markets and accounts were opened."""
         return self._cut()
 
@@ -134,8 +132,8 @@ class Flow:
         submission = Submission(account_id, f"c{seq}", self._now_ns + 1_000_000_000, body)
         return self._machine.apply(submission, seq, self._now_ns, command).reply
 
-    def _cut(self) -> ProjectedBatch:
+    def _cut(self) -> Committed:
         events = self._machine.log.take()
-        self._chain = blake2b(self._chain + events, digest_size=32).digest()
-        self._batch_no += 1
-        return ProjectedBatch(self._batch_no, self._machine.seq, self._chain, events)
+        before = self._mark
+        self._mark = Mark(before.batch_no + 1, self._machine.seq, chained(before.chain_hash, events))
+        return Committed(self._mark, events)

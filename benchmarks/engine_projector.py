@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from engine_flow import ACCOUNTS, BEGIN_NS, Flow
 from fondaco.core.state import FIRST_ID
-from fondaco.engine.projection.folding import ProjectedBatch
+from fondaco.engine.journal import Committed
 from fondaco.engine.projection.months import month_of, partition_name
 from fondaco.engine.projection.projection import PARTITIONED, Projection, open_projection
 from fondaco.engine.projection.rebuilding import make_tables
@@ -76,7 +76,7 @@ async def projector(name: str, *, quick: bool) -> None:
     report(name, median(ours[1:]), "commands/s", baseline, **details, **terms)
 
 
-async def rate(projection: Projection, opening: ProjectedBatch, batches: Sequence[ProjectedBatch]) -> float:
+async def rate(projection: Projection, opening: Committed, batches: Sequence[Committed]) -> float:
     """Commands a second, after the accounts are there and the first runs have filled what a new house has empty."""
     await projection.write([opening])
     runs = [batches[start : start + RUN] for start in range(0, len(batches), RUN)]

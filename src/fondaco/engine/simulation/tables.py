@@ -7,7 +7,7 @@ from fondaco.core.events import Trade
 from fondaco.core.ledger import Posting
 from fondaco.core.state import ENDED, Order
 from fondaco.engine.journal import BEGINNING, Committed, Mark
-from fondaco.engine.projection.folding import Fold, ProjectedBatch
+from fondaco.engine.projection.folding import Fold
 from fondaco.engine.simulation.ground import Ground
 from fondaco.engine.simulation.luck import Luck
 from fondaco.engine.store import FencedError
@@ -67,7 +67,7 @@ class SimulatedProjector:
             raise DatabaseUnavailableError("The projection failed.")
         self._must_follow(batches[0].mark.batch_no)
         fold = Fold(self._tables.mark.seq)
-        fold.take(ProjectedBatch(*each.mark, each.events) for each in batches)
+        fold.take(batches)
         self._tables.write(fold)
         self._tables.mark = batches[-1].mark
         self._ground.tables_seq = self._tables.mark.seq
