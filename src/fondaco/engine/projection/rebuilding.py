@@ -123,9 +123,7 @@ async def _follow(projection: Projection, replay: Replay) -> None:
 async def _exchange(database: Database, built: Mark) -> bool:
     """Put the new tables in the place of the old, unless those have come further; says whether it did."""
     async with database.driver_transaction() as connection:
-        await connection.execute(
-            f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}; SET LOCAL statement_timeout = 0".encode()
-        )
+        await connection.execute(_LIMITS.encode())
         found = await (await connection.execute(_LOCK, (PROJECTION,))).fetchone()
         if found is not None and found[0] > built.batch_no:
             return False
