@@ -4,6 +4,8 @@ Most are limit orders (58 %) and cancels of what is open (35 %); one command in 
 of everything else that the engine can be told: every type of command and of order, repeats, late commands, commands
 that make no sense, and now and then a crowd of orders larger than what one command may touch.
 
+For what must hold whatever is sent; a rule with its figures is told in `support.ledger_lines`.
+
 `stream(seed)` is all that most need: steps to apply to any number of machines. It runs a machine of its own, which
 answers it. Who has an engine to ask instead drives a `Trader` and has it `hear` the answers.
 """

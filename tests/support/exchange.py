@@ -1,4 +1,7 @@
-"""An exchange in memory for tests: a machine that is told what to do, and the batches that its journal would hold."""
+"""An exchange in memory for tests: a machine that is told what to do, and the batches that its journal would hold.
+
+For what is made of batches, such as tables: no store, no engine, and time passes as the test says.
+"""
 
 from collections.abc import Sequence
 from random import Random
