@@ -22,7 +22,7 @@ from fondaco.core.commands import (
 )
 from fondaco.core.listings import Asset, Instrument
 from fondaco.core.machine import Machine
-from fondaco.core.replies import Answer, OrderPlaced
+from fondaco.core.replies import Answer, OrderCancelled, OrderPlaced
 from fondaco.core.state import FIRST_ID
 from fondaco.core.terms import Terms
 from fondaco.core.vocabulary import OrderState, OrderType, World
@@ -42,6 +42,7 @@ NEAREST_TICKS = -7
 RECENT = 1_000
 """A cancel takes one of so many last orders that rest."""
 CHUNK = 100_000
+BATCH_COMMANDS = 1_000
 VALID_NS = 60_000_000_000
 START_NS = 1_790_000_000_000_000_000
 
@@ -69,7 +70,7 @@ class Flow:
     """An endless stream of orders and cancels. Tell it the answers: only orders that rest can be cancelled."""
 
     def __init__(self, seed: int, *, cancels: bool = True, nearest_ticks: int = NEAREST_TICKS) -> None:
-        self.commands = self.filling = 0
+        self.commands = self.filling = self.cancelled = 0
         self._random = np.random.default_rng(seed)
         self._share = LIMIT_SHARE if cancels else 1.0
         self._mids = [MID_TICKS] * len(SYMBOLS)
@@ -102,11 +103,17 @@ class Flow:
             self.filling += bool(reply.filled)
             if reply.state in {OrderState.OPEN, OrderState.PARTIALLY_FILLED}:
                 self._resting.append((sent.account_id, reply.order_id))
+        self.cancelled += isinstance(reply, OrderCancelled)
 
     @property
     def filling_share(self) -> float:
         """The share of commands that filled something at once."""
         return round(self.filling / max(self.commands, 1), 3)
+
+    @property
+    def cancelled_share(self) -> float:
+        """The share of commands that cancelled an order."""
+        return round(self.cancelled / max(self.commands, 1), 3)
 
     def _row(self) -> list[int]:
         row = next(self._rows, None)
@@ -134,7 +141,14 @@ class Journal(NamedTuple):
     flow: Flow
 
 
-def journal_of(commands: int, *, seed: int = 7, cancels: bool = True, nearest_ticks: int = NEAREST_TICKS) -> Journal:
+def journal_of(
+    commands: int,
+    *,
+    seed: int = 7,
+    cancels: bool = True,
+    nearest_ticks: int = NEAREST_TICKS,
+    batch_commands: int = BATCH_COMMANDS,
+) -> Journal:
     """The journal of an opened exchange and so many orders and cancels after that, in full batches."""
     machine, flow, rows = Machine(), Flow(seed, cancels=cancels, nearest_ticks=nearest_ticks), []
     bounds = Bounds(queue_commands=10_000, follower_lag=2**60)
@@ -145,9 +159,9 @@ def journal_of(commands: int, *, seed: int = 7, cancels: bool = True, nearest_ti
     left = commands
     now_ns = START_NS
     while first or left:
-        batch_of = first[:1_000] or [flow.next() for _ in range(min(1_000, left))]
+        batch_of = first[:batch_commands] or [flow.next() for _ in range(min(batch_commands, left))]
         left -= 0 if first else len(batch_of)
-        del first[:1_000]
+        del first[:batch_commands]
         now_ns += 10_000_000
         for sent in batch_of:
             assert sequencer.offer(entered(sent, now_ns), sent) is None

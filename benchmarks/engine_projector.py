@@ -5,15 +5,16 @@ literally: their indexes, and a foreign key for every reference. Partitioned tab
 number alone, so those of the baseline are plain.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 from typing import Final
 
 from sqlalchemy import text
 
-from engine_flow import ACCOUNTS, BEGIN_NS, Flow
+from engine_orders import ACCOUNTS, START_NS, journal_of
+from fondaco.core.machine import Machine
 from fondaco.core.state import FIRST_ID
-from fondaco.engine.projection.folding import ProjectedBatch
+from fondaco.engine.journal import BEGINNING, Committed, JournalRow, replayed
 from fondaco.engine.projection.months import month_of, partition_name
 from fondaco.engine.projection.projection import PARTITIONED, Projection, open_projection
 from fondaco.engine.projection.rebuilding import make_tables
@@ -51,10 +52,10 @@ LITERAL_KEYS: Final = (
 
 async def projector(name: str, *, quick: bool) -> None:
     """Commands a second through the projection, a run of batches a transaction."""
-    flow = Flow()
-    opening = flow.opening()
     commands = COMMANDS // (10 if quick else 1)
-    batches = [flow.batch(BATCH) for _ in range(commands // BATCH)]
+    journal = journal_of(commands, batch_commands=BATCH)
+    committed = list(_committed(journal.rows))
+    opening, batches = committed[: -commands // BATCH], committed[-commands // BATCH :]
     ours, theirs = [], []
     async with fresh_database() as database:
         for number in range(RUNS + 1):
@@ -68,17 +69,26 @@ async def projector(name: str, *, quick: bool) -> None:
     details = {
         "runs": [round(each) for each in ours[1:]],
         "commands": commands,
-        "filling_share": round(flow.filling / commands, 3),
-        "cancelled_share": round(flow.cancelled / commands, 3),
+        "filling_share": journal.flow.filling_share,
+        "cancelled_share": journal.flow.cancelled_share,
         "accounts": ACCOUNTS,
         "commands_per_transaction": BATCH * RUN,
     }
     report(name, median(ours[1:]), "commands/s", baseline, **details, **terms)
 
 
-async def rate(projection: Projection, opening: ProjectedBatch, batches: Sequence[ProjectedBatch]) -> float:
+def _committed(rows: Iterable[JournalRow]) -> Iterator[Committed]:
+    """What the journal comes to."""
+    machine, mark = Machine(), BEGINNING
+    for row in rows:
+        done = replayed(machine, mark, row)
+        mark = done.mark
+        yield done
+
+
+async def rate(projection: Projection, opening: Sequence[Committed], batches: Sequence[Committed]) -> float:
     """Commands a second, after the accounts are there and the first runs have filled what a new house has empty."""
-    await projection.write([opening])
+    await projection.write(opening)
     runs = [batches[start : start + RUN] for start in range(0, len(batches), RUN)]
     warm = min(WARM_UP_RUNS, len(runs) - 1)
     for run in runs[:warm]:
@@ -106,7 +116,7 @@ async def literal_tables(database: Database) -> Projection:
                 text(f"CREATE TABLE {table} (LIKE {table}_by_month INCLUDING CONSTRAINTS INCLUDING INDEXES)")
             )
             # The projection finds a table where it would make a partition, and makes none.
-            await connection.execute(text(f"CREATE TABLE {partition_name(table, month_of(BEGIN_NS))} ()"))
+            await connection.execute(text(f"CREATE TABLE {partition_name(table, month_of(START_NS))} ()"))
         await connection.execute(text("ALTER TABLE orders ADD UNIQUE (id)"))
         await connection.execute(
             text(

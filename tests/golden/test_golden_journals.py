@@ -1,19 +1,23 @@
 """The journals of earlier versions lead to what they led to: the same events, byte for byte, and the same state."""
 
 from collections import Counter
+from itertools import product
 from pathlib import Path
 
 import pytest
 
-from fondaco.core.commands import Command, PlaceOrder, decode_command
+from fondaco.core.commands import CancelAll, CancelOrder, Command, PlaceOrder, decode_command
 from fondaco.core.machine import Machine
 from fondaco.core.snapshot import state_hash
-from fondaco.core.vocabulary import OrderType
+from fondaco.core.state import Order
+from fondaco.core.vocabulary import CloseReason, OrderType
+from fondaco.engine.projection.folding import decode_events
 from support.golden import FOLDER, Journal, decode, path_of, record
 from support.journals import chain_hash
 
 JOURNALS = sorted(FOLDER.glob("journal-*.msgpack"))
 MOST_BYTES = 200_000
+TAKEN_BACK = (CloseReason.CANCELLED_BY_OWNER, CloseReason.CANCELLED_BY_HOUSE)
 
 
 def test_there_is_a_journal() -> None:
@@ -35,6 +39,19 @@ def test_a_recorded_journal_is_small_and_has_every_command_and_type_of_order(pat
     assert set(types) == set(Command.__args__)
     assert {each.type for each in commands if isinstance(each, PlaceOrder)} == set(OrderType)
     assert path.stat().st_size < MOST_BYTES
+
+
+@pytest.mark.parametrize("path", JOURNALS, ids=lambda each: each.stem)
+def test_in_a_recorded_journal_orders_are_taken_back_by_their_owner_and_by_the_house(path: Path) -> None:
+    """One at a time and all at once; the events say which of the two it was."""
+    machine = Machine()
+    taken_back = set()
+    for seq, each in enumerate(read(path).moments, 1):
+        machine.apply(each.submission, seq, each.now_ns)
+        command = type(decode_command(each.submission.body))
+        orders = [event for event in decode_events(machine.log.take()) if isinstance(event, Order)]
+        taken_back |= {(command, order.close_reason) for order in orders}
+    assert taken_back >= set(product((CancelOrder, CancelAll), TAKEN_BACK))
 
 
 def test_what_was_recorded_is_never_written_again() -> None:

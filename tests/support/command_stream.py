@@ -4,6 +4,8 @@ Most are limit orders (58 %) and cancels of what is open (35 %); one command in 
 of everything else that the engine can be told: every type of command and of order, repeats, late commands, commands
 that make no sense, and now and then a crowd of orders larger than what one command may touch.
 
+For what must hold whatever is sent; a rule with its figures is told in `support.ledger_lines`.
+
 `stream(seed)` is all that most need: steps to apply to any number of machines. It runs a machine of its own, which
 answers it. Who has an engine to ask instead drives a `Trader` and has it `hear` the answers.
 """
@@ -187,6 +189,8 @@ class Trader:
             (self._waiting, 100),
             (self._amend, 100),
             (self._cancel_all, 4),
+            (self._take_back, 10),
+            (self._quotes, 10),
             (self._money, 60),
             (self._hold_ends, 30),
             (self._status, 30),
@@ -207,11 +211,8 @@ class Trader:
         random = self._random
         if len(self._open) > MOST_OPEN:
             return self._cancel()
-        symbol, side, account = (
-            random.choice(("BTCUSDT", "ETHUSDT")),
-            random.choice((Side.BUY, Side.SELL)),
-            self._account(),
-        )
+        symbol, side = random.choice(("BTCUSDT", "ETHUSDT")), random.choice((Side.BUY, Side.SELL))
+        account = self._account()
         self._mids[symbol] += random.choice((-1, 0, 0, 0, 1))
         away = random.choice((-3, 1, 2, 4, 8, 15, 30, 60, 120, 250))
         if random.random() < 0.1:
@@ -290,6 +291,26 @@ class Trader:
         account = self._account()
         return self._step(account, CancelAll(account, self._random.choice(("", "BTCUSDT", "ETHUSDT"))))
 
+    def _take_back(self) -> Step:
+        """The house takes one of the open orders back."""
+        if not self._open:
+            return self._limit()
+        account, order_id, _order = self._open.pop(self._random.randrange(len(self._open)))
+        return self._step(HOUSE, CancelOrder(account, order_id))
+
+    def _quotes(self) -> Step:
+        """A market maker quotes both sides, is met on one, and quotes anew; then the house takes its quotes back."""
+        account, other, symbol = self._account(), self._account(), self._random.choice(("BTCUSDT", "ETHUSDT"))
+        terms, mid = MARKETS[symbol], self._mids[symbol]
+        bid, ask = (
+            PlaceOrder(account, symbol, side, OrderType.LIMIT, 20 * terms.lot, ticks * terms.tick, post_only=True)
+            for side, ticks in ((Side.BUY, mid - 5), (Side.SELL, mid + 5))
+        )
+        met = PlaceOrder(other, symbol, Side.BUY, OrderType.LIMIT, terms.lot, ask.price, TimeInForce.IOC)
+        self._queue += [(account, ask), (other, met), (account, CancelAll(account, symbol))]
+        self._queue += [(account, bid), (account, ask), (HOUSE, CancelAll(account, symbol))]
+        return self._step(account, bid)
+
     def _resting_crowd(self) -> Step:
         """More small orders than a command may touch, one that would meet all of them, and an end of them."""
         account, other, low = self._accounts[0], self._accounts[2], self._low()
@@ -354,15 +375,9 @@ class Trader:
         """Somebody is stopped, and most are let go on soon after."""
         account, random = self._account(), self._random
         user = self._users[account]
-        stop, go_on = random.choice(
-            (
-                (SetUserStatus(user, UserStatus.SUSPENDED), SetUserStatus(user, UserStatus.ACTIVE)),
-                (
-                    SetAccountStatus(account, AccountStatus.FROZEN),
-                    SetAccountStatus(account, AccountStatus.ACTIVE),
-                ),
-            )
-        )
+        of_user = SetUserStatus(user, UserStatus.SUSPENDED), SetUserStatus(user, UserStatus.ACTIVE)
+        of_account = SetAccountStatus(account, AccountStatus.FROZEN), SetAccountStatus(account, AccountStatus.ACTIVE)
+        stop, go_on = random.choice((of_user, of_account))
         in_between = [self._limit_of(account), (account, RequestWithdrawal(account, "USDT", 5))]
         self._queue += [*in_between, (HOUSE, go_on)]
         return self._step(HOUSE, stop)
@@ -435,10 +450,8 @@ class Trader:
 
     def _small_market(self) -> Step:
         """A market of a name of its own opens, is soon full, and ends."""
-        terms = msgspec.structs.replace(
-            SMALL,
-            instrument=msgspec.structs.replace(SMALL.instrument, symbol=f"SMALL{self._sent}"),
-        )
+        instrument = msgspec.structs.replace(SMALL.instrument, symbol=f"SMALL{self._sent}")
+        terms = msgspec.structs.replace(SMALL, instrument=instrument)
         symbol, account = terms.instrument.symbol, self._account()
         order = PlaceOrder(account, symbol, Side.BUY, OrderType.LIMIT, terms.lot, 5 * terms.tick)
         self._queue.append((account, PlaceOrder(account, symbol, Side.BUY, OrderType.MARKET, terms.lot)))

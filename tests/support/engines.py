@@ -1,4 +1,7 @@
-"""Engines for tests: a leader on a store, an open exchange, and commands under ids of their own."""
+"""Engines for tests: a leader on a store, a follower of it, the open exchange of `support.floor`, and commands to it.
+
+For what the engine itself must do; what stands round it is tested on `support.live`.
+"""
 
 import asyncio
 import time
@@ -8,14 +11,21 @@ from itertools import count
 
 from fondaco.core.commands import HOUSE, Command
 from fondaco.core.replies import Answer, Refused
+from fondaco.engine.follower import Follower
 from fondaco.engine.leader import Leader
 from fondaco.engine.port import Engine
-from fondaco.engine.recovery import recovered
+from fondaco.engine.postgres_store import PostgresStore
+from fondaco.engine.projection.following import TablesProjector
+from fondaco.engine.recovery import loaded, recovered
 from fondaco.engine.sequencer import Bounds
-from fondaco.engine.store import Store
+from fondaco.engine.store import Identity, Store
+from fondaco.infra.database import Database
 from support.floor import OPENING, VALID_NS, set_aside
 
 WIDE = Bounds(queue_commands=10_000, follower_lag=1_000_000)
+STANDBY = Identity("standby", "there")
+NEVER = 10**9
+"""Commands between two snapshots, when a test wants none."""
 _numbers = count()
 
 
@@ -32,6 +42,26 @@ async def leading(store: Store, bounds: Bounds = WIDE, *, address: str = "") -> 
     finally:
         leader.stop()
         await running
+
+
+async def follower_of(store: PostgresStore, database: Database, *, snapshot_commands: int = NEVER) -> Follower:
+    """A follower that begins where a node's would."""
+    projector = TablesProjector(database)
+    standing = await loaded(store, newest_batch_no=(await projector.watermark()).batch_no)
+    return Follower(store, projector, standing, STANDBY, snapshot_commands=snapshot_commands)
+
+
+@asynccontextmanager
+async def running(follower: Follower) -> AsyncIterator[None]:
+    """Follows until the block ends."""
+    task = asyncio.ensure_future(follower.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.result()
 
 
 async def submit(client: Engine, account_id: int, command: Command, command_id: str = "") -> Answer:

@@ -1,7 +1,9 @@
-"""An exchange in memory for tests: a machine that is told what to do, and the batches that its journal would hold."""
+"""An exchange in memory for tests: a machine that is told what to do, and the batches that its journal would hold.
+
+For what is made of batches, such as tables: no store, no engine, and time passes as the test says.
+"""
 
 from collections.abc import Sequence
-from hashlib import blake2b
 from random import Random
 
 import msgspec
@@ -41,7 +43,7 @@ from fondaco.core.vocabulary import (
     TimeInForce,
     World,
 )
-from fondaco.engine.projection.folding import ProjectedBatch
+from fondaco.engine.journal import BEGINNING, Committed, Mark, chained
 
 BEGIN_NS = 1_730_332_800_000_000_000
 """2024-10-31 00:00: a day before a month ends."""
@@ -74,7 +76,7 @@ class Exchange:
     def __init__(self) -> None:
         self.machine = Machine()
         self.now_ns = BEGIN_NS
-        self.batches: list[ProjectedBatch] = []
+        self.batches: list[Committed] = []
 
     def do(self, command: Command, account_id: int = HOUSE) -> Reply:
         """Have a command done at this moment."""
@@ -83,13 +85,12 @@ class Exchange:
         submission = Submission(account_id, f"c{seq}", self.now_ns + SECOND_NS, body)
         return self.machine.apply(submission, seq, self.now_ns).reply
 
-    def cut(self) -> ProjectedBatch:
+    def cut(self) -> Committed:
         """End a batch here."""
         events = self.machine.log.take()
-        before = self.batches[-1].chain_hash if self.batches else bytes(32)
-        batch = ProjectedBatch(
-            len(self.batches) + 1, self.machine.seq, blake2b(before + events, digest_size=32).digest(), events
-        )
+        before = self.batches[-1].mark if self.batches else BEGINNING
+        mark = Mark(before.batch_no + 1, self.machine.seq, chained(before.chain_hash, events))
+        batch = Committed(mark, events)
         self.batches.append(batch)
         return batch
 
@@ -210,7 +211,7 @@ class Crowd:
         return self.random.randint(95, 105) * TICK
 
 
-def rebatched(batches: Sequence[ProjectedBatch], sizes: Sequence[int]) -> list[list[ProjectedBatch]]:
+def rebatched(batches: Sequence[Committed], sizes: Sequence[int]) -> list[list[Committed]]:
     """The batches in runs of these sizes, what is left in a last one."""
     runs, rest = [], list(batches)
     for size in sizes:

@@ -1,4 +1,7 @@
-"""A small exchange for tests of the engine: what opens it, and commands of those who trade there."""
+"""A small exchange for tests of the engine: what opens it, and commands of those who trade there.
+
+Nothing but commands: `support.engines` has them done by an engine, and so does whoever needs some to send.
+"""
 
 from typing import Final
 

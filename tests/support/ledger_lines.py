@@ -9,6 +9,8 @@ Two assets without decimal places, ``CASH`` and ``GOLD``, trade as ``GOLDCASH`` 
 that what is read is what is counted. Balances stand as cash then gold, each ``available+held``. The house keeps 1 % of
 a maker, 2 % of a taker. Orders are numbered in the order in which they were accepted: ``#1`` is the first.
 
+For the rules of trading, one at a time and by hand; what no hand would write comes from `support.command_stream`.
+
 An order is written ``buy|sell QUANTITY`` and words: ``@PRICE``, ``!TRIGGER``, ``for=QUOTE_QUANTITY``, a type, a time in
 force, ``post``, ``stp=MODE``, ``id=CLIENT_ORDER_ID``, ``until=SECONDS``.
 """

@@ -1,4 +1,7 @@
-"""A whole engine in one process for tests of what stands round it: it leads, its tables follow, the edge listens."""
+"""A whole engine in one process for tests of what stands round it: it leads, its tables follow, the edge listens.
+
+For gateways and queries; the engine's own parts are tested one by one on `support.engines`.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -9,11 +12,8 @@ from fondaco.engine.client import EngineClient
 from fondaco.engine.follower import Follower
 from fondaco.engine.live import LiveHouse, Part
 from fondaco.engine.postgres_store import PostgresStore
-from fondaco.engine.projection.following import TablesProjector
-from fondaco.engine.recovery import loaded
-from fondaco.engine.store import Identity
 from fondaco.infra.database import Database
-from support.engines import leading
+from support.engines import follower_of, leading, running
 
 PATIENCE_S = 20.0
 
@@ -49,13 +49,6 @@ async def whole_engine(database: Database, parts: Sequence[Part] = ()) -> AsyncI
 @asynccontextmanager
 async def following(store: PostgresStore, database: Database) -> AsyncIterator[Follower]:
     """Have the tables follow the journal until the block ends."""
-    projector = TablesProjector(database)
-    watermark = await projector.watermark()
-    standing = await loaded(store, newest_batch_no=watermark.batch_no)
-    follower = Follower(store, projector, standing, Identity("follower", ""), snapshot_commands=10**9)
-    task = asyncio.ensure_future(follower.run())
-    try:
+    follower = await follower_of(store, database)
+    async with running(follower):
         yield follower
-    finally:
-        task.cancel()
-        await asyncio.wait((task,))

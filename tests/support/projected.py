@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from itertools import count
 from typing import Any
 
-from fondaco.engine.projection.folding import ProjectedBatch
+from fondaco.engine.journal import Committed
 from fondaco.engine.projection.projection import open_projection
 from fondaco.engine.projection.rebuilding import TABLES, make_tables
 from fondaco.infra.database import Database
@@ -17,18 +17,18 @@ schemas = (f"projected_{number}" for number in count())
 class Journal:
     """The batches of a test's exchange, a few at a time; more may come while somebody reads."""
 
-    def __init__(self, batches: Sequence[ProjectedBatch]) -> None:
+    def __init__(self, batches: Sequence[Committed]) -> None:
         self.batches = list(batches)
         self.given = 0
 
-    async def next_run(self) -> Sequence[ProjectedBatch]:
+    async def next_run(self) -> Sequence[Committed]:
         """The next few."""
         run = self.batches[self.given : self.given + 3]
         self.given += len(run)
         return run
 
 
-def crowded(seed: int, batches: int, size: int = 12) -> list[ProjectedBatch]:
+def crowded(seed: int, batches: int, size: int = 12) -> list[Committed]:
     """Batches of a crowd that did so many commands in each."""
     crowd = Crowd(seed)
     crowd.exchange.cut()
@@ -38,7 +38,7 @@ def crowded(seed: int, batches: int, size: int = 12) -> list[ProjectedBatch]:
     return crowd.exchange.batches
 
 
-async def project(database: Database, runs: Sequence[Sequence[ProjectedBatch]], restarts: Collection[int] = ()) -> str:
+async def project(database: Database, runs: Sequence[Sequence[Committed]], restarts: Collection[int] = ()) -> str:
     """Write runs into a schema of their own, some with a new projection; returns the schema."""
     schema = next(schemas)
     await make_tables(database, schema)

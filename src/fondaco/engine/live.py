@@ -21,7 +21,7 @@ from fondaco.core.terms import Terms
 from fondaco.core.vocabulary import AccountKind, AccountStatus, SelfTradeScope, World
 from fondaco.engine.journal import Committed, Mark
 from fondaco.engine.port import Engine, StartOver
-from fondaco.engine.postgres_store import PROJECTION
+from fondaco.engine.projection.projection import read_watermark
 from fondaco.infra.database import Database, DatabaseUnavailableError, PsycopgConnection
 
 log = structlog.get_logger()
@@ -30,7 +30,6 @@ RETRY_S: Final = 0.1
 """Between two looks at tables that are not there yet, or not far enough."""
 
 _REPEATABLE: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
-_WATERMARK: Final = "SELECT batch_no, seq, chain_hash FROM watermarks WHERE name = %s"
 _ACCOUNTS: Final = "SELECT id, user_id, world, kind, currency, status FROM accounts ORDER BY id"
 _PAIRS: Final = "SELECT * FROM trading_pairs"
 
@@ -119,8 +118,7 @@ class LiveHouse:
             try:
                 async with self._database.driver_transaction() as connection:
                     await connection.execute(_REPEATABLE)
-                    found = await (await connection.execute(_WATERMARK, (PROJECTION,))).fetchone()
-                    watermark = Mark(*found) if found is not None else Mark(0, 0, b"")
+                    watermark = await read_watermark(connection)
                     if watermark.batch_no >= mark.batch_no:
                         await self._load_parts(connection)
                         self.mark = watermark

@@ -19,12 +19,11 @@ from psycopg.rows import TupleRow
 from fondaco.engine.archive import Archive
 from fondaco.engine.journal import BEGINNING, JournalRow, Mark
 from fondaco.engine.store import KEPT_SNAPSHOTS, STALE_S, FencedError, SnapshotHead, StoreLostError
+from fondaco.engine.tables import PROJECTION
 from fondaco.infra.database import Database, libpq_url, one_line, translated_errors
 from fondaco.infra.errors import UserError
 
 LEASE: Final = "engine"
-PROJECTION: Final = "projection"
-"""The name of the tables' watermark."""
 LEASE_LOCK: Final = 0x466F_6E64
 """The number of the advisory lock. Below 2^31, so that it stands in ``pg_locks`` as it is."""
 EVICTION_WAIT_MS: Final = 5_000

@@ -19,7 +19,10 @@ SNAPSHOT_CODEC: Final = 1
 
 
 class FencedError(Exception):
-    """Somebody else holds the lease now. Nothing of this was written, and nothing ever will be under this lease."""
+    """Somebody else writes now: holds the lease, or has moved the watermark.
+
+    Nothing of this was written, and nothing ever will be by whoever hears this.
+    """
 
 
 class StoreLostError(Exception):

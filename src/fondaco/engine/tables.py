@@ -6,6 +6,7 @@ stand in `fondaco.engine.projection.tables`.
 """
 
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import BigInteger, CheckConstraint, Integer, LargeBinary, SmallInteger, Text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -86,6 +87,10 @@ class SnapshotPartRow(Base):
     batch_no: Mapped[int] = _number(primary_key=True)
     part_no: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     body: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+PROJECTION: Final = "projection"
+"""The watermark of the read models."""
 
 
 class WatermarkRow(Base):

@@ -12,16 +12,17 @@ from unittest.mock import ANY
 import psycopg
 import pytest
 
+from fondaco.app.migrations import migrate
 from fondaco.core.snapshot import state_hash
 from fondaco.engine.postgres_store import PostgresStore
 from fondaco.engine.recovery import recovered, snapshot_of
 from fondaco.engine.store import STALE_S
 from fondaco.infra.database import Database
+from fondaco.infra.settings import DatabaseSettings
 from support.crashing import kill
 from support.engines import leading, open_exchange, set_aside_often
 from support.floor import ALICE, OPENING
 from support.houses import command
-from support.journal_tables import make_tables
 from support.waiting import eventually
 
 FAILED = 1
@@ -60,7 +61,6 @@ async def stopped(running: asyncio.subprocess.Process) -> int:
 async def test_the_engine_leads_the_follower_takes_over_and_the_engine_follows_when_it_is_back(
     database_url: str, tmp_path: Path
 ) -> None:
-    make_tables(database_url)
     async with process("engine", database_url, tmp_path) as engine:
         await holds_the_lease(database_url, "engine")
         async with process("follower", database_url, tmp_path) as follower:
@@ -73,7 +73,6 @@ async def test_the_engine_leads_the_follower_takes_over_and_the_engine_follows_w
 
 
 async def test_an_engine_whose_lease_is_taken_ends_and_says_why(database_url: str, tmp_path: Path) -> None:
-    make_tables(database_url)
     async with process("engine", database_url, tmp_path) as engine:
         await holds_the_lease(database_url, "engine")
         with psycopg.connect(database_url, autocommit=True) as connection:
@@ -83,12 +82,11 @@ async def test_an_engine_whose_lease_is_taken_ends_and_says_why(database_url: st
 
 async def test_processes_wait_for_tables_that_are_not_there_yet(empty_database_url: str, tmp_path: Path) -> None:
     async with process("engine", empty_database_url, tmp_path):
-        make_tables(empty_database_url)
+        await asyncio.to_thread(migrate, empty_database_url, DatabaseSettings())
         await holds_the_lease(empty_database_url, "engine")
 
 
 async def test_a_replay_prints_the_state_of_the_moment_that_was_asked_for(database: Database, tmp_path: Path) -> None:
-    make_tables(database.url)
     store = PostgresStore(database)
     async with leading(store) as leader:
         await open_exchange(leader.client)
@@ -104,7 +102,6 @@ async def test_a_replay_prints_the_state_of_the_moment_that_was_asked_for(databa
 
 
 async def test_a_broken_journal_is_a_sentence(database: Database, tmp_path: Path) -> None:
-    make_tables(database.url)
     async with leading(PostgresStore(database)) as leader:
         await open_exchange(leader.client)
     with psycopg.connect(database.url, autocommit=True) as connection:
@@ -117,7 +114,6 @@ async def test_a_broken_journal_is_a_sentence(database: Database, tmp_path: Path
 async def test_old_journal_is_moved_and_the_whole_of_it_verified_and_damage_is_named(
     database: Database, tmp_path: Path
 ) -> None:
-    make_tables(database.url)
     known = {"DATABASE_URL": database.url}
     store = PostgresStore(database)
     async with leading(store) as leader:

@@ -17,7 +17,6 @@ from fondaco.engine.replaying import Until, replayed_until
 from fondaco.infra.database import Database
 from support.engines import leading, open_exchange, set_aside_often
 from support.floor import ALICE, OPENING
-from support.journal_tables import make_tables
 
 
 @pytest.fixture
@@ -29,7 +28,6 @@ def archive(tmp_path: Path) -> Archive:
 @pytest.fixture
 async def store(database: Database, archive: Archive) -> PostgresStore:
     """A store that reads the archive, with a snapshot before the last of its batches."""
-    make_tables(database.url)
     store = PostgresStore(database, archive=archive)
     async with leading(store) as leader:
         await open_exchange(leader.client)

@@ -20,7 +20,6 @@ from fondaco.infra.database import Database
 from fondaco.infra.postgres import EmbeddedPostgres
 from fondaco.infra.settings import DatabaseSettings
 from support.crashing import kill
-from support.journal_tables import make_tables
 from support.places import open_folder
 from support.waiting import eventually
 
@@ -93,7 +92,6 @@ async def victims() -> AsyncIterator[Victims]:
         await running.start_server()
         try:
             await asyncio.to_thread(migrate, running.url, DatabaseSettings())
-            make_tables(running.url)
             running.start_nodes()
             yield running
         finally:

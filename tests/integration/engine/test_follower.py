@@ -1,8 +1,7 @@
 """Followers and nodes on a real database: the same chain, one who projects, a takeover when the leader is silent."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 
 import psycopg
 import pytest
@@ -18,32 +17,19 @@ from fondaco.engine.projection.following import TablesProjector
 from fondaco.engine.recovery import loaded
 from fondaco.engine.store import KEPT_SNAPSHOTS, STALE_S, Identity
 from fondaco.infra.database import Database, DatabaseUnavailableError
-from support.engines import WIDE, leading, open_exchange, set_aside_often, submit
+from support.engines import (
+    NEVER,
+    STANDBY,
+    WIDE,
+    follower_of,
+    leading,
+    open_exchange,
+    running,
+    set_aside_often,
+    submit,
+)
 from support.floor import ALICE, BOB, set_aside
 from support.waiting import eventually
-
-STANDBY = Identity("standby", "there")
-NEVER = 10**9
-
-
-async def following(store: PostgresStore, database: Database, *, snapshot_commands: int = NEVER) -> Follower:
-    """A follower that begins where a node's would."""
-    projector = TablesProjector(database)
-    standing = await loaded(store, newest_batch_no=(await projector.watermark()).batch_no)
-    return Follower(store, projector, standing, STANDBY, snapshot_commands=snapshot_commands)
-
-
-@asynccontextmanager
-async def running(follower: Follower) -> AsyncIterator[None]:
-    """Follows until the block ends."""
-    task = asyncio.ensure_future(follower.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-        if not task.cancelled():
-            task.result()
 
 
 async def caught_up(store: PostgresStore, follower: Follower) -> None:
@@ -58,7 +44,7 @@ async def caught_up(store: PostgresStore, follower: Follower) -> None:
 async def test_a_follower_comes_to_the_leaders_state_and_moves_the_watermark(
     store: PostgresStore, database: Database
 ) -> None:
-    follower = await following(store, database)
+    follower = await follower_of(store, database)
     async with leading(store) as leader, running(follower):
         await open_exchange(leader.client)
         await set_aside_often(leader.client, ALICE, 200)
@@ -75,7 +61,7 @@ async def test_a_follower_comes_to_the_leaders_state_and_moves_the_watermark(
 async def test_a_follower_keeps_the_newest_snapshots_and_the_next_one_begins_there(
     store: PostgresStore, database: Database
 ) -> None:
-    follower = await following(store, database, snapshot_commands=10)
+    follower = await follower_of(store, database, snapshot_commands=10)
     async with leading(store) as leader, running(follower):
         await open_exchange(leader.client)
         for _ in range(KEPT_SNAPSHOTS + 2):
@@ -88,12 +74,12 @@ async def test_a_follower_keeps_the_newest_snapshots_and_the_next_one_begins_the
 
         await eventually(newest_is_there)
         assert len(await store.snapshots()) <= KEPT_SNAPSHOTS
-    second = await following(store, database)
+    second = await follower_of(store, database)
     assert second.standing.mark == (await store.snapshots())[0].mark
 
 
 async def test_a_snapshot_beyond_the_tables_is_not_begun_from(store: PostgresStore, database: Database) -> None:
-    follower = await following(store, database, snapshot_commands=10)
+    follower = await follower_of(store, database, snapshot_commands=10)
     async with leading(store) as leader, running(follower):
         await open_exchange(leader.client)
         await caught_up(store, follower)
@@ -104,7 +90,7 @@ async def test_a_snapshot_beyond_the_tables_is_not_begun_from(store: PostgresSto
         await eventually(is_kept)
     async with database.driver_transaction() as connection:
         await connection.execute("DELETE FROM watermarks")
-    assert (await following(store, database)).standing.mark == BEGINNING
+    assert (await follower_of(store, database)).standing.mark == BEGINNING
 
 
 async def test_a_follower_stops_at_the_batch_where_it_comes_to_something_else(
@@ -116,7 +102,7 @@ async def test_a_follower_stops_at_the_batch_where_it_comes_to_something_else(
     end = await store.end()
     with psycopg.connect(database.url, autocommit=True) as connection:
         connection.execute("UPDATE journal SET chain_hash = %s WHERE batch_no = %s", (bytes(32), end.batch_no))
-    follower = await following(store, database)
+    follower = await follower_of(store, database)
     with pytest.raises(ChainBrokenError, match=f"differ in batch {end.batch_no} "):
         await follower.run()
 
@@ -156,7 +142,7 @@ async def test_a_write_in_doubt_is_looked_up_and_not_done_twice(store: PostgresS
 async def test_two_followers_share_the_watermark_and_neither_falls_out(
     store: PostgresStore, database: Database
 ) -> None:
-    followers = [await following(store, database) for _ in range(2)]
+    followers = [await follower_of(store, database) for _ in range(2)]
     async with leading(store) as leader, running(followers[0]), running(followers[1]):
         await open_exchange(leader.client)
         for _ in range(5):

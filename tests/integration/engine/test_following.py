@@ -1,21 +1,16 @@
 """The tables follow a real journal, are compared with it, and are made anew from it by command."""
 
-import asyncio
 from pathlib import Path
 
 from fondaco.app.doctor import Level, check_database
 from fondaco.core.book.vocabulary import Side
-from fondaco.engine.follower import Follower
 from fondaco.engine.journal import BEGINNING, Mark
 from fondaco.engine.postgres_store import PostgresStore
-from fondaco.engine.projection.following import TablesProjector
 from fondaco.engine.projection.projection import open_projection
-from fondaco.engine.recovery import loaded
-from fondaco.engine.store import Identity
 from fondaco.infra.clock import now_us
 from fondaco.infra.database import Database
 from fondaco.infra.settings import Settings
-from support.engines import leading, open_exchange, submit
+from support.engines import follower_of, leading, open_exchange, running, submit
 from support.floor import ALICE, BOB, limit
 from support.houses import command
 from support.projected import contents
@@ -64,18 +59,15 @@ async def test_a_journal_that_cannot_be_followed_leaves_the_tables_as_they_are(
 
 async def followed(store: PostgresStore, database: Database) -> Mark:
     """Follow until the tables are at the journal's end."""
-    standing = await loaded(store, newest_batch_no=0)
-    assert standing.mark == BEGINNING
-    follower = Follower(store, TablesProjector(database), standing, Identity("test", ""), snapshot_commands=10**9)
-    task = asyncio.ensure_future(follower.run())
+    follower = await follower_of(store, database)
+    assert follower.standing.mark == BEGINNING
     end = await store.end()
 
     async def is_there() -> bool:
-        return Mark(*(await open_projection(database)).watermark()) == end
+        return (await open_projection(database)).watermark() == end
 
-    await eventually(is_there)
-    task.cancel()
-    await asyncio.wait([task])
+    async with running(follower):
+        await eventually(is_there)
     return end
 
 

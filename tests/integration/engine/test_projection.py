@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from fondaco.core.book.vocabulary import Side
 from fondaco.core.commands import Deposit, ListAsset, PlaceHold, ReleaseHold, RequestWithdrawal, SettleWithdrawal
 from fondaco.core.replies import HoldPlaced
-from fondaco.engine.projection.projection import ProjectionFencedError, open_projection
+from fondaco.engine.projection.projection import open_projection
 from fondaco.engine.projection.writing import RowMissingError
+from fondaco.engine.store import FencedError
 from fondaco.infra.database import Database
 from support.exchange import BTC, DAY_NS, LOT, TICK, USDT, Exchange, rebatched
 from support.projected import contents, crowded, project, rows_of
@@ -48,13 +49,13 @@ async def test_a_second_projection_is_fenced_off_and_has_written_nothing(databas
     first, second, *rest = crowded(seed=2, batches=4)
     winner, loser = await open_projection(database), await open_projection(database)
     await winner.write([first])
-    with pytest.raises(ProjectionFencedError):
+    with pytest.raises(FencedError):
         await loser.write([first])
     assert winner.watermark() == (await open_projection(database)).watermark()
     late = await open_projection(database)
     await winner.write([second])
     before = await contents(database)
-    with pytest.raises(ProjectionFencedError):
+    with pytest.raises(FencedError):
         await late.write([second])
     assert await contents(database) == before
     await (await open_projection(database)).write(rest)

@@ -4,7 +4,7 @@ import psycopg
 import pytest
 
 from fondaco.engine.projection import rebuilding
-from fondaco.engine.projection.projection import Projection, ProjectionFencedError, open_projection
+from fondaco.engine.projection.projection import Projection, open_projection
 from fondaco.engine.projection.rebuilding import (
     BUILDING,
     TABLES,
@@ -13,6 +13,7 @@ from fondaco.engine.projection.rebuilding import (
     make_tables,
     rebuild,
 )
+from fondaco.engine.store import FencedError
 from fondaco.infra.database import Database, DatabaseUnavailableError
 from support.projected import Journal, contents, crowded, rows_of
 from support.stored import execute
@@ -74,7 +75,7 @@ async def test_who_projected_into_the_old_tables_is_fenced_off_and_goes_on_in_th
     follower = await open_projection(database)
     await follower.write(batches[:4])
     await rebuild(database, Journal(batches[:8]))
-    with pytest.raises(ProjectionFencedError):
+    with pytest.raises(FencedError):
         await follower.write(batches[4:6])
     follower = await open_projection(database)
     await follower.write(batches[8:])

@@ -11,7 +11,7 @@ import structlog
 from cyclopts import Parameter
 
 from fondaco.app.configuration import begin
-from fondaco.app.processes.parts import catalogue_of, house_parts, run, until_stopped
+from fondaco.app.processes.parts import catalogue_of, house_parts, run, settle, until_stopped
 from fondaco.core.listings import Catalogue
 from fondaco.infra.bus.port import Bus
 from fondaco.infra.clock import now_us
@@ -56,6 +56,7 @@ async def _choose_and_run(settings: Settings, database: Database, bus: Bus) -> N
     except FeedError as error:
         raise UserError(str(error)) from error
     log.info("feed.chosen", source=chosen.source.value, feed=chosen.label, symbols=chosen.symbols, why=why)
+    settle()
     async with asyncio.TaskGroup() as group:
         noting = group.create_task(_note(database, chosen))
         if chosen.source is not Source.BINANCE:

@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from fondaco.app.configuration import begin
-from fondaco.app.processes.parts import house_parts, run, stop_event
+from fondaco.app.processes.parts import house_parts, run, settle, stop_event
 from fondaco.infra.settings import Settings
 from fondaco.market.prices import PriceWriter
 from fondaco.market.quotes import Quoter
@@ -25,6 +25,7 @@ async def _record(settings: Settings, *, supervised: bool) -> None:
         quoter = Quoter(market.markup_ppm, market.default_markup_ppm)
         prices = PriceWriter(database, quoter, every_s=market.price_row_s)
         recorder = Recorder(bus, TickStore(database), prices, market)
+        settle()
         recording = asyncio.ensure_future(recorder.run())
         stopped = asyncio.ensure_future(stop_event().wait())
         await asyncio.wait((recording, stopped), return_when=asyncio.FIRST_COMPLETED)

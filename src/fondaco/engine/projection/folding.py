@@ -6,7 +6,7 @@ kept by whoever has the row already.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -14,19 +14,11 @@ from fondaco.core.events import AssetListed, Began, Event, InstrumentClosed, Ins
 from fondaco.core.ledger import BalanceChanged, HoldChanged, Posting
 from fondaco.core.state import Account, Breaker, Limit, Order, Position
 from fondaco.core.vocabulary import LimitName, LimitScope, World
+from fondaco.engine.journal import Committed
 
 EventT = TypeVar("EventT")
 
 decode_events = msgspec.msgpack.Decoder(list[Event]).decode
-
-
-class ProjectedBatch(NamedTuple):
-    """A batch of the journal as it came out of a machine: its events, as `fondaco.core.eventlog.EventLog` took them."""
-
-    batch_no: int
-    last_seq: int
-    chain_hash: bytes
-    events: bytes
 
 
 class Told(msgspec.Struct, Generic[EventT], frozen=True, gc=False):
@@ -84,7 +76,7 @@ class Fold:
             RiskAlert: lambda event: self.alerts.append(self._told(event)),
         }
 
-    def take(self, batches: Iterable[ProjectedBatch]) -> None:
+    def take(self, batches: Iterable[Committed]) -> None:
         """Fold batches in, in their order. What has no table (users, rules, replies) is passed over."""
         takers = self._takers
         for batch in batches:

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 from fondaco.core.machine import Machine
 from fondaco.engine.journal import BEGINNING, Committed, Mark, replayed
-from fondaco.engine.projection.folding import ProjectedBatch
-from fondaco.engine.projection.projection import Projection, ProjectionFencedError, open_projection
+from fondaco.engine.projection.projection import Projection, open_projection
 from fondaco.engine.recovery import PAGE_ROWS
-from fondaco.engine.store import FencedError, Store
+from fondaco.engine.store import Store
 from fondaco.infra.database import Database
 
 
@@ -21,16 +20,13 @@ class TablesProjector:
     async def watermark(self) -> Mark:
         """How far the tables are."""
         self._projection = await open_projection(self._database)
-        return Mark(*self._projection.watermark())
+        return self._projection.watermark()
 
     async def write(self, batches: Sequence[Committed]) -> None:
         """Bring the tables on by these batches, in one transaction. Raises `FencedError` when somebody else did."""
         projection = self._projection or await open_projection(self._database)
         self._projection = projection
-        try:
-            await projection.write([projected(each) for each in batches])
-        except ProjectionFencedError as error:
-            raise FencedError(str(error)) from error
+        await projection.write(batches)
 
 
 class JournalReplay:
@@ -41,17 +37,11 @@ class JournalReplay:
         self._machine = Machine()
         self._mark = BEGINNING
 
-    async def next_run(self) -> Sequence[ProjectedBatch]:
+    async def next_run(self) -> Sequence[Committed]:
         """The batches of the next page; none at the journal's end. Raises `JournalError`."""
         run = []
         for row in await self._store.rows_after(self._mark.batch_no, PAGE_ROWS):
             done = replayed(self._machine, self._mark, row)
             self._mark = done.mark
-            run.append(projected(done))
+            run.append(done)
         return run
-
-
-def projected(done: Committed) -> ProjectedBatch:
-    """A batch as the projection takes it."""
-    mark = done.mark
-    return ProjectedBatch(mark.batch_no, mark.seq, mark.chain_hash, done.events)

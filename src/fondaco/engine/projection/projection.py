@@ -7,17 +7,18 @@ Invariants:
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final
 
-from fondaco.engine.projection.folding import Fold, ProjectedBatch
+from fondaco.engine.journal import BEGINNING, Committed, Mark
+from fondaco.engine.projection.folding import Fold
 from fondaco.engine.projection.months import make_partitions, month_after, month_of
 from fondaco.engine.projection.rows import Steps
 from fondaco.engine.projection.tables import BY_MONTH_ROWS
 from fondaco.engine.projection.writing import write
+from fondaco.engine.store import FencedError
+from fondaco.engine.tables import PROJECTION
 from fondaco.infra.database import Database, PsycopgConnection
 
-NAME: Final = "projection"
-"""The watermark's name."""
 LIVE_SCHEMA: Final = "public"
 PARTITIONED: Final = tuple(row.__tablename__ for row in BY_MONTH_ROWS)
 
@@ -33,21 +34,6 @@ WHERE name = %s AND batch_no = %s AND chain_hash = %b
 _STEPS = "SELECT world, symbol, tick, lot FROM trading_pairs"
 
 
-class Watermark(NamedTuple):
-    """How far the tables have come: the last batch, its last command, and the chain hash after it."""
-
-    batch_no: int
-    seq: int
-    chain_hash: bytes
-
-
-BEGINNING: Final = Watermark(0, 0, bytes(32))
-
-
-class ProjectionFencedError(Exception):
-    """Somebody else projects: the watermark is not where this projection left it. A new one goes on from there."""
-
-
 class Projection:
     """The one that writes the tables; made by `open_projection`.
 
@@ -58,39 +44,37 @@ class Projection:
         markets: the steps of every market that they know.
     """
 
-    def __init__(
-        self, database: Database, schema: str, watermark: Watermark, markets: dict[tuple[str, str], Steps]
-    ) -> None:
+    def __init__(self, database: Database, schema: str, watermark: Mark, markets: dict[tuple[str, str], Steps]) -> None:
         self._database = database
         self._schema = schema
         self._watermark = watermark
         self._markets = markets
         self._standing: set[tuple[str, datetime]] = set()
 
-    def watermark(self) -> Watermark:
+    def watermark(self) -> Mark:
         """How far the tables have come."""
         return self._watermark
 
-    async def write(self, batches: Sequence[ProjectedBatch]) -> None:
+    async def write(self, batches: Sequence[Committed]) -> None:
         """Write the batches that follow on the watermark, in one transaction.
 
         Raises:
-            ProjectionFencedError: somebody else has moved the watermark; nothing was written.
+            FencedError: somebody else has moved the watermark; nothing was written. A new one goes on from there.
             DatabaseUnavailableError: it may be that everything was written, or nothing. Open a new projection.
             RowMissingError: the tables are damaged; nothing was written.
         """
         if not batches:
             return
         first = self._watermark.batch_no + 1
-        assert [each.batch_no for each in batches] == list(range(first, first + len(batches)))
+        assert [each.mark.batch_no for each in batches] == list(range(first, first + len(batches)))
         fold = Fold(self._watermark.seq)
         fold.take(batches)
-        assert fold.seq == batches[-1].last_seq
+        end = batches[-1].mark
+        assert fold.seq == end.seq
         markets = self._markets | {
             (terms.world, terms.instrument.symbol): Steps(terms.tick, terms.lot)
             for terms in (told.event.terms for told in fold.listed)
         }
-        end = Watermark(batches[-1].batch_no, fold.seq, batches[-1].chain_hash)
         partitions = set(_partitions_of(fold)) - self._standing
         async with self._database.driver_transaction() as connection:
             await use_schema(connection, self._schema)
@@ -101,13 +85,13 @@ class Projection:
         self._watermark, self._markets = end, markets
         self._standing |= partitions
 
-    async def _move(self, connection: PsycopgConnection, end: Watermark) -> None:
+    async def _move(self, connection: PsycopgConnection, end: Mark) -> None:
         before = self._watermark
-        cursor = await connection.execute(_MOVE, (*end, NAME, before.batch_no, before.chain_hash))
+        cursor = await connection.execute(_MOVE, (*end, PROJECTION, before.batch_no, before.chain_hash))
         if cursor.rowcount == 0 and before == BEGINNING:
-            cursor = await connection.execute(_BEGIN, (NAME, *end))
+            cursor = await connection.execute(_BEGIN, (PROJECTION, *end))
         if cursor.rowcount != 1:
-            raise ProjectionFencedError(
+            raise FencedError(
                 f"The tables are no longer at batch {before.batch_no}, where this projection left them: another writes."
             )
 
@@ -121,10 +105,10 @@ async def open_projection(database: Database, schema: str = LIVE_SCHEMA) -> Proj
     return Projection(database, schema, watermark, {(world, symbol): Steps(*rest) for world, symbol, *rest in steps})
 
 
-async def read_watermark(connection: PsycopgConnection) -> Watermark:
+async def read_watermark(connection: PsycopgConnection) -> Mark:
     """How far the tables have come."""
-    found = await (await connection.execute(_READ, (NAME,))).fetchone()
-    return BEGINNING if found is None else Watermark(*found)
+    found = await (await connection.execute(_READ, (PROJECTION,))).fetchone()
+    return BEGINNING if found is None else Mark(*found)
 
 
 async def use_schema(connection: PsycopgConnection, schema: str) -> None:

@@ -13,18 +13,16 @@ from typing import Final, Protocol
 from psycopg.errors import DependentObjectsStillExist
 from sqlalchemy import MetaData, text
 
-from fondaco.engine.projection.folding import ProjectedBatch
+from fondaco.engine.journal import Committed, Mark
 from fondaco.engine.projection.projection import (
     LIVE_SCHEMA,
-    NAME,
     PARTITIONED,
     Projection,
-    Watermark,
     open_projection,
     use_schema,
 )
 from fondaco.engine.projection.tables import ROWS
-from fondaco.engine.tables import WatermarkRow
+from fondaco.engine.tables import PROJECTION, WatermarkRow
 from fondaco.infra.database import NAMES, Base, Database, PsycopgConnection
 
 BUILDING: Final = "engine_rebuilding"
@@ -70,7 +68,7 @@ FROM {LIVE_SCHEMA}.risk_alerts o WHERE o.id = n.id AND o.acknowledged_at IS NOT 
 class Replay(Protocol):
     """The journal done again from its beginning."""
 
-    async def next_run(self) -> Sequence[ProjectedBatch]:
+    async def next_run(self) -> Sequence[Committed]:
         """The batches that follow, as many as are good to write at once; none at the journal's end."""
         ...
 
@@ -83,7 +81,7 @@ class RebuildOutrunError(RebuildError):
     """The live tables went on faster than the new ones could follow, or have come to what the journal does not have."""
 
 
-async def rebuild(database: Database, replay: Replay) -> Watermark:
+async def rebuild(database: Database, replay: Replay) -> Mark:
     """Make the read models anew and put them in the place of the old ones; returns how far they have come.
 
     Raises:
@@ -122,13 +120,11 @@ async def _follow(projection: Projection, replay: Replay) -> None:
         await projection.write(run)
 
 
-async def _exchange(database: Database, built: Watermark) -> bool:
+async def _exchange(database: Database, built: Mark) -> bool:
     """Put the new tables in the place of the old, unless those have come further; says whether it did."""
     async with database.driver_transaction() as connection:
-        await connection.execute(
-            f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}; SET LOCAL statement_timeout = 0".encode()
-        )
-        found = await (await connection.execute(_LOCK, (NAME,))).fetchone()
+        await connection.execute(_LIMITS.encode())
+        found = await (await connection.execute(_LOCK, (PROJECTION,))).fetchone()
         if found is not None and found[0] > built.batch_no:
             return False
         await use_schema(connection, LIVE_SCHEMA)
@@ -141,7 +137,7 @@ async def _exchange(database: Database, built: Watermark) -> bool:
         await _carry(connection, BUILDING, LIVE_SCHEMA)
         for schema, name, definition in views:
             await connection.execute(f"CREATE VIEW {schema}.{name} AS {definition}".encode())
-        await connection.execute(_MOVE.encode(), (NAME, *built))
+        await connection.execute(_MOVE.encode(), (PROJECTION, *built))
         await connection.execute(f"DROP SCHEMA {REPLACED} CASCADE; DROP SCHEMA {BUILDING} CASCADE".encode())
     return True
 

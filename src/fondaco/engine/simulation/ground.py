@@ -146,10 +146,6 @@ class SimulatedStore(Store):
         await self._reach()
         return sum(each.last_seq <= seq and each.last_ns <= now_ns for each in self._ground.rows)
 
-    async def drop_until(self, batch_no: int) -> None:
-        """Nothing is dropped here: archiving is no part of the simulation."""
-        raise NotImplementedError(batch_no)
-
     async def save_snapshot(self, head: SnapshotHead, body: bytes) -> None:
         """Keep a snapshot, and of all only the newest few."""
         await self._reach()

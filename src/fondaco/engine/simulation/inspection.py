@@ -5,7 +5,6 @@ Everything is asked of the journal alone, replayed by a machine that knows nothi
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from fondaco.core.book.vocabulary import BUY, SELL
 from fondaco.core.fees import PPM
@@ -15,6 +14,7 @@ from fondaco.core.refusals import Refusal
 from fondaco.core.replies import Answer, Refused
 from fondaco.core.snapshot import dump, load
 from fondaco.engine.journal import BEGINNING, JournalError, chained
+from fondaco.engine.projection.audit import State, differences
 from fondaco.engine.recovery import Standing, snapshot_of
 from fondaco.engine.simulation.ground import Ground, commands_of
 from fondaco.engine.simulation.tables import Tables
@@ -36,21 +36,21 @@ def faults(ground: Ground, heard: Heard, tables: Tables) -> Iterator[str]:
     if tables.mark != ground.end:
         yield f"the tables stand at batch {tables.mark.batch_no} of {ground.end.batch_no}"
     else:
-        yield from _differences(tables.open(), standing(machine))
+        yield from differences(tables.open(), standing(machine))
         yield from _table_faults(tables)
 
 
-def standing(machine: Machine) -> Mapping[str, Mapping[Any, Any]]:
-    """What stands in a machine."""
+def standing(machine: Machine) -> State:
+    """What stands in a machine, whole orders and all."""
     house = machine.house
     return {
-        "balances": {
+        "balance": {
             (each.account_id, each.asset): (each.available, each.held)
             for each in house.ledger.balances()
             if each.available or each.held
         },
-        "holds": {each.hold_id: each.amount for each in house.ledger.holds.values()},
-        "orders": dict(house.orders),
+        "hold": {(each.hold_id,): (each.amount,) for each in house.ledger.holds.values()},
+        "order": {(order_id,): (order,) for order_id, order in house.orders.items()},
     }
 
 
@@ -125,13 +125,6 @@ def _wrong_holds(machine: Machine) -> Iterator[str]:
 
 def _is_orphan(machine: Machine, hold_id: int, reason: str) -> bool:
     return reason == "order" and hold_id not in machine.house.orders
-
-
-def _differences(tables: Mapping[str, Mapping[Any, Any]], memory: Mapping[str, Mapping[Any, Any]]) -> Iterator[str]:
-    for kind in tables:
-        for key in sorted({*tables[kind], *memory[kind]}):
-            if tables[kind].get(key) != memory[kind].get(key):
-                yield f"{kind} {key}: {tables[kind].get(key)} in the tables, {memory[kind].get(key)} in memory"
 
 
 def _table_faults(tables: Tables) -> Iterator[str]:

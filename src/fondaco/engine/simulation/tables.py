@@ -1,13 +1,13 @@
 """The tables of a simulation: the real folding of events, written to dictionaries in one step or not at all."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from fondaco.core.events import Trade
 from fondaco.core.ledger import Posting
 from fondaco.core.state import ENDED, Order
 from fondaco.engine.journal import BEGINNING, Committed, Mark
-from fondaco.engine.projection.folding import Fold, ProjectedBatch
+from fondaco.engine.projection.audit import State
+from fondaco.engine.projection.folding import Fold
 from fondaco.engine.simulation.ground import Ground
 from fondaco.engine.simulation.luck import Luck
 from fondaco.engine.store import FencedError
@@ -33,12 +33,12 @@ class Tables:
         self.postings += [told.event for told in fold.postings]
         self.trades += [told.event for told in fold.trades]
 
-    def open(self) -> Mapping[str, Mapping[Any, Any]]:
+    def open(self) -> State:
         """What stands, as `inspection` finds it in a machine."""
         return {
-            "balances": {key: row for key, row in self.balances.items() if any(row)},
-            "holds": {key: amount for key, amount in self.holds.items() if amount},
-            "orders": {key: order for key, order in self.orders.items() if order.state not in ENDED},
+            "balance": {key: row for key, row in self.balances.items() if any(row)},
+            "hold": {(hold_id,): (amount,) for hold_id, amount in self.holds.items() if amount},
+            "order": {(order_id,): (order,) for order_id, order in self.orders.items() if order.state not in ENDED},
         }
 
 
@@ -67,7 +67,7 @@ class SimulatedProjector:
             raise DatabaseUnavailableError("The projection failed.")
         self._must_follow(batches[0].mark.batch_no)
         fold = Fold(self._tables.mark.seq)
-        fold.take(ProjectedBatch(*each.mark, each.events) for each in batches)
+        fold.take(batches)
         self._tables.write(fold)
         self._tables.mark = batches[-1].mark
         self._ground.tables_seq = self._tables.mark.seq
