@@ -37,7 +37,7 @@ from fondaco.core.commands import (
     Transfer,
     TripBreaker,
 )
-from fondaco.core.exchange import ending, market, waking
+from fondaco.core.exchange import ending, market, placing, waking
 from fondaco.core.listings import Asset, Instrument
 from fondaco.core.replies import AccountOpened, HoldPlaced, OrderPlaced
 from fondaco.core.terms import Terms
@@ -123,7 +123,7 @@ class Twins(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.patch = pytest.MonkeyPatch()
-        for module in (machine, people, ending, market, waking):
+        for module in (machine, people, ending, market, placing, waking):
             self.patch.setattr(module, "MAX_TOUCHED", MOST_TOUCHED)
         self.both = Witness(most_touched=MOST_TOUCHED)
         self.accounts: list[int] = []
