@@ -7,6 +7,7 @@ import engine_book
 import engine_durable
 import engine_journal
 import engine_memory
+import engine_network
 import engine_projector
 from harness import Benchmark, main
 
@@ -19,6 +20,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "engine.durable_inprocess": engine_durable.durable_inprocess,
     "engine.recovery_1m_orders": engine_journal.recovery,
     "engine.projector": engine_projector.projector,
+    "engine.durable_ws": engine_network.durable_ws,
+    "engine.durable_http": engine_network.durable_http,
+    "engine.ack_p99": engine_network.ack_p99,
 }
 
 

@@ -65,7 +65,7 @@ async def durable_inprocess(name: str, *, quick: bool) -> None:
     """Orders and cancels a second, each acknowledged after its commit, while the follower keeps up as it can."""
     seconds = QUICK_S if quick else DURABLE_S
     async with fresh_database() as database:
-        theirs = await _sql_rate(database)
+        theirs = await sql_rate(database)
         progress(f"  {name}: one SQL transaction an order {theirs:,.0f}/s")
         # On a loop of its own: the one that the house's processes use, and which cannot start the server.
         burst, followed = await asyncio.to_thread(run, _led(name, database.url, seconds, 1 if quick else RUNS))
@@ -175,7 +175,7 @@ def _cpu_s(pid: int | None) -> float:
     return 0.0 if pid is None else process_cpu_s(pid)
 
 
-async def _sql_rate(database: Database) -> float:
+async def sql_rate(database: Database) -> float:
     """Orders a second when each is a transaction of its own, with nothing but a hold and a row."""
     async with database.driver_transaction() as connection:
         await connection.execute(_TABLES)

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ from fondaco.core.machine import Machine
 from fondaco.core.replies import Answer, OrderCancelled, OrderPlaced
 from fondaco.core.state import FIRST_ID
 from fondaco.core.terms import Terms
-from fondaco.core.vocabulary import OrderState, OrderType, World
+from fondaco.core.vocabulary import OrderState, OrderType, SelfTradeScope, World
 from fondaco.engine.door import Entry, enter
 from fondaco.engine.journal import BEGINNING, JournalRow
 from fondaco.engine.sequencer import Bounds, Sequencer
@@ -55,13 +55,19 @@ class Sent(NamedTuple):
     command_id: str
 
 
-def opening() -> Iterator[Sent]:
-    """What opens the exchange, every account with funds."""
+def opening(users: Sequence[str] = ()) -> Iterator[Sent]:
+    """What opens the exchange, every account with funds.
+
+    Args:
+        users: who own the accounts, the first so many the first, and so on; each account has one of its own if none.
+    """
     assets = ("USDT", *(symbol.removesuffix("USDT") for symbol in SYMBOLS))
     commands: list[Command] = [ListAsset(code, 8) for code in assets]
     commands += [ListInstrument(_terms(symbol)) for symbol in SYMBOLS]
+    owners = users or [f"u{number}" for number in range(ACCOUNTS)]
+    commands += [AdmitUser(owner) for owner in owners]
     for number in range(ACCOUNTS):
-        commands += [AdmitUser(f"u{number}"), OpenAccount(f"u{number}", World.TRADING, "USDT")]
+        commands.append(OpenAccount(owners[number * len(owners) // ACCOUNTS], World.TRADING, "USDT"))
         commands += [Deposit(FIRST_ID + number, code, FUNDS // ACCOUNTS) for code in assets]
     yield from (Sent(HOUSE, command, f"open-{number}") for number, command in enumerate(commands))
 
@@ -197,4 +203,5 @@ def _terms(symbol: str) -> Terms:
         maker_ppm=500,
         taker_ppm=1_000,
         band_ppm=500_000,
+        self_trade_scope=SelfTradeScope.ACCOUNT,
     )
