@@ -8,7 +8,7 @@ import asyncio
 import os
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, NamedTuple, Protocol, cast
 from uuid import UUID
@@ -342,12 +342,12 @@ async def durable_http(name: str, *, quick: bool) -> None:
 
 
 async def _rate(
-    name: str, flood: Callable[[House, float], Awaitable[Load]], unit: str, *, quick: bool, **details: object
+    name: str, flood: Callable[[House, float], Coroutine[Any, Any, Load]], unit: str, *, quick: bool, **details: object
 ) -> None:
     async with open_house() as (house, database):
         theirs = await sql_rate(database)
         progress(f"  {name}: one SQL transaction an order {theirs:,.0f}/s")
-        loads = []
+        loads: list[Load] = []
         for _ in range(1 if quick else RUNS):
             loads.append(await asyncio.to_thread(run, flood(house, QUICK_SECONDS if quick else SECONDS)))
             progress(f"  {name}: {loads[-1].rate:,.0f}/s, p99 {loads[-1].p99_ms:.1f} ms")
@@ -364,7 +364,7 @@ async def ack_p99(name: str, *, quick: bool) -> None:
     async with open_house() as (house, _):
         most = await asyncio.to_thread(run, flood_sockets(house, QUICK_SECONDS))
         progress(f"  {name}: the sockets bear {most.rate:,.0f}/s")
-        loads = []
+        loads: list[Load] = []
         for _ in range(1 if quick else RUNS):
             loads.append(await asyncio.to_thread(run, at_a_rate(house, seconds, most.rate / 2)))
             progress(f"  {name}: {loads[-1].p99_ms:.1f} ms at {loads[-1].rate:,.0f}/s")

@@ -25,7 +25,7 @@ class Acknowledged(NamedTuple):
     resumed: int
 
     @property
-    def count(self) -> int:
+    def answers(self) -> int:
         """How many answers there were."""
         return len(self.placed) + len(self.cancelled)
 
@@ -68,7 +68,7 @@ def check_orders(connection: psycopg.Connection[TupleRow], said: Acknowledged, a
     stored = {row[0]: row[1:] for row in rows}
     accepted = {key: answer for key, answer in said.placed.items() if "order_id" in answer}
     assert len(stored) == len(rows), "an order stands there twice"
-    assert stored.keys() == accepted.keys(), (stored.keys() ^ accepted.keys())
+    assert stored.keys() == accepted.keys(), stored.keys() ^ accepted.keys()
     for key, answer in accepted.items():
         order_id, _, seq, state, filled = stored[key]
         assert (order_id, seq) == (answer["order_id"], answer["seq"]), (key, answer, stored[key])
@@ -90,8 +90,9 @@ def check_cancels(connection: psycopg.Connection[TupleRow], said: Acknowledged) 
 
 def check_trades(connection: psycopg.Connection[TupleRow], said: Acknowledged) -> str:
     """No trade is missing or there twice; every order has what its trades say; what was told is there."""
-    (count, last, notional) = connection.execute(
-        "SELECT count(*), max(id), coalesce(sum(notional), 0) FROM trades WHERE world = 'trading' AND symbol = 'BTCUSDT'"
+    count, last, notional = connection.execute(
+        "SELECT count(*), max(id), coalesce(sum(notional), 0) FROM trades "
+        "WHERE world = 'trading' AND symbol = 'BTCUSDT'"
     ).fetchone() or (0, 0, 0)
     assert count == last, f"{count} trades, and the last one has number {last}"
     wrong = connection.execute(
@@ -103,7 +104,7 @@ def check_trades(connection: psycopg.Connection[TupleRow], said: Acknowledged) -
         """
     ).fetchall()
     assert wrong == [], wrong
-    stored = dict(
+    stored: dict[int, Decimal] = dict(
         connection.execute(
             "SELECT id, as_decimal(quantity, 8) FROM trades WHERE world = 'trading' AND symbol = 'BTCUSDT'"
         ).fetchall()
@@ -113,9 +114,7 @@ def check_trades(connection: psycopg.Connection[TupleRow], said: Acknowledged) -
     return f"{count} trades without a gap ({notional} quote atoms), {len(said.told)} of them told to their owners"
 
 
-def check_balances(
-    connection: psycopg.Connection[TupleRow], accounts: Sequence[int], deposits: dict[str, int]
-) -> str:
+def check_balances(connection: psycopg.Connection[TupleRow], accounts: Sequence[int], deposits: dict[str, int]) -> str:
     """Every balance is what was deposited and traded, to the atom."""
     for account_id in accounts:
         bought, paid = connection.execute(
@@ -128,7 +127,7 @@ def check_balances(
             "WHERE seller_account_id = %s",
             (account_id,),
         ).fetchone() or (0, 0)
-        balances = dict(
+        balances: dict[str, int] = dict(
             connection.execute(
                 "SELECT asset, available + held FROM balances WHERE account_id = %s", (account_id,)
             ).fetchall()

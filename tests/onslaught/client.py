@@ -73,7 +73,10 @@ class HttpLine:
                 answer = await self._client.post("/api/v1/orders", json=words, headers={"idempotency-key": key})
         except httpx.TransportError:
             return None
-        return None if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE else _said(answer.json())
+        if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            return None
+        found: dict[str, Any] = answer.json()
+        return found
 
 
 class SocketLine:
@@ -104,7 +107,10 @@ class SocketLine:
             return None
         finally:
             self._waiting.pop(key, None)
-        return None if answer.get("code") in AWAY else _said(answer)
+        if answer["type"] == "error":
+            return None if answer["code"] in AWAY else answer
+        found: dict[str, Any] = answer["data"]
+        return found
 
     async def _open(self) -> ClientConnection:
         if self._socket is None:
@@ -133,8 +139,9 @@ class SocketLine:
                 waiting.set_result(frame)
         elif str(frame.get("channel", "")).startswith("account:"):
             self._heard_seq = max(self._heard_seq, frame["seq"])
-            for trade in (frame.get("data") or {}).get("trades", []):
-                self._notes.add(kind="told_trade", trade=trade)
+            if frame["type"] == "update":
+                for trade in (trade for effect in frame["data"] for trade in effect.get("trades", [])):
+                    self._notes.add(kind="told_trade", trade=trade)
 
     async def _drop(self) -> None:
         if self._reading is not None:
@@ -150,17 +157,13 @@ AWAY: Final = frozenset(
 )
 
 
-def _said(answer: dict[str, Any]) -> dict[str, Any]:
-    return answer
-
-
 async def main(address: str, kind: str, token: str, account_id: int, seed: int, file: Path) -> None:
     """Trade until SIGTERM."""
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     notes = Notes(file)
     line: Line = HttpLine(address, token) if kind == "http" else SocketLine(address, token, account_id, notes)
-    random = Random(seed)  # noqa: S311 - for trading, not for secrets
+    random = Random(seed)
     standing: list[int] = []
     async for key in _keys(seed, stopping):
         if len(standing) >= STANDING:
@@ -182,9 +185,11 @@ async def _keys(seed: int, stopping: asyncio.Event) -> AsyncIterator[str]:
 
 
 async def _answered(line: Line, words: dict[str, Any], key: str) -> dict[str, Any]:
-    while (answer := await line.ask(words, key)) is None:
+    while True:
+        answer = await line.ask(words, key)
+        if answer is not None:
+            return answer
         await asyncio.sleep(RETRY_S)
-    return answer
 
 
 def _order(random: Random, account_id: int, key: str) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class Client(NamedTuple):
 
 async def onslaught(folder: Path, *, kills: int, acks: int, seed: int, say: Say) -> None:
     """Live through it, and check everything. Raises `AssertionError` when something is not as it must be."""
-    random = Random(seed)  # noqa: S311 - for repeating, not for secrets
+    random = Random(seed)
     say(f"seed {seed}: {kills} kills, {CLIENTS} clients, at least {acks} acknowledgements before each")
     data_dir = folder / "house"
     async with running_house(data_dir, FONDACO_SERVE__DEVELOPMENT_TOKENS="true") as house:
@@ -63,18 +63,18 @@ async def onslaught(folder: Path, *, kills: int, acks: int, seed: int, say: Say)
             for number, target in enumerate(targets, 1):
                 before = await more_acknowledged(clients, acks)
                 await asyncio.sleep(random.uniform(0, LATEST_KILL_S))
-                pids = await kill(house, data_dir, url, target)
+                pids = await kill(house, data_dir, target)
                 say(f"{number:>3}. killed {target} ({', '.join(map(str, pids))}) after {before} acknowledgements")
             await more_acknowledged(clients, acks)
             await stopped_leader(house, url, clients, say)
             await more_acknowledged(clients, acks)
         said = checks.read(files)
-        say(f"{said.count} acknowledgements written down; sockets were opened again {said.resumed} times")
+        say(f"{said.answers} acknowledgements written down; sockets were opened again {said.resumed} times")
         await all_checked(house, data_dir, url, said, accounts, say)
         assert await house.stop() == 0
 
 
-async def all_checked(  # noqa: PLR0913 - each is another thing, and they are all asked
+async def all_checked(
     house: RunningHouse, data_dir: Path, url: str, said: checks.Acknowledged, accounts: Sequence[int], say: Say
 ) -> None:
     """Ask everything."""
@@ -95,11 +95,11 @@ async def all_checked(  # noqa: PLR0913 - each is another thing, and they are al
 
 def database_url(data_dir: Path) -> str:
     """The address of the embedded database, as the house's processes have it."""
-    for pid in os.listdir("/proc"):
-        if not pid.isdigit():
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit():
             continue
         try:
-            environ = (Path("/proc") / pid / "environ").read_text(errors="replace").split("\0")
+            environ = (process / "environ").read_text(errors="replace").split("\0")
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
         values = dict(each.partition("=")[::2] for each in environ)
@@ -118,7 +118,7 @@ async def opened(house: RunningHouse, data_dir: Path, url: str) -> list[int]:
     ) as admin:
         for number in range(CLIENTS):
             user = await asked(admin, "/api/v1/users", {"email": email(number)})
-            await eventually(lambda user=user: is_admitted(admin, user["id"]))
+            await admitted(admin, user["id"])
             account = await asked(
                 admin, "/api/v1/accounts", {"user_id": user["id"], "world": "trading", "currency": "USDT"}
             )
@@ -137,10 +137,14 @@ async def asked(client: httpx.AsyncClient, path: str, body: dict[str, Any]) -> d
     return found
 
 
-async def is_admitted(admin: httpx.AsyncClient, user_id: str) -> bool:
-    """Whether the engine knows a user."""
-    answer = await admin.post("/api/v1/accounts", json={"user_id": user_id, "world": "demo", "currency": "USDT"})
-    return answer.is_success
+async def admitted(admin: httpx.AsyncClient, user_id: str) -> None:
+    """Wait until the engine knows a user: it is told by the jobs process."""
+
+    async def is_known() -> bool:
+        answer = await admin.post("/api/v1/accounts", json={"user_id": user_id, "world": "demo", "currency": "USDT"})
+        return answer.is_success
+
+    await eventually(is_known)
 
 
 def email(number: int) -> str:
@@ -149,9 +153,7 @@ def email(number: int) -> str:
 
 
 @asynccontextmanager
-async def trading(
-    house: RunningHouse, folder: Path, accounts: Sequence[int], seed: int
-) -> AsyncIterator[list[Client]]:
+async def trading(house: RunningHouse, folder: Path, accounts: Sequence[int], seed: int) -> AsyncIterator[list[Client]]:
     """Clients that trade until the block ends, half of them over HTTP and half over WebSockets."""
     clients: list[Client] = []
     try:
@@ -191,7 +193,7 @@ async def more_acknowledged(clients: Sequence[Client], count: int) -> int:
     return checks.count_lines(files)
 
 
-async def kill(house: RunningHouse, data_dir: Path, url: str, target: str) -> list[int]:
+async def kill(house: RunningHouse, data_dir: Path, target: str) -> list[int]:
     """Kill with signal 9: the process of that name. Which of two nodes leads, nobody asks."""
     pids: list[int] = []
 
@@ -271,9 +273,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="onslaught-") as folder:
-        asyncio.run(
-            onslaught(Path(folder), kills=arguments.kills, acks=arguments.acks, seed=arguments.seed, say=_say)
-        )
+        asyncio.run(onslaught(Path(folder), kills=arguments.kills, acks=arguments.acks, seed=arguments.seed, say=_say))
 
 
 def _say(line: str) -> None:

@@ -4,16 +4,21 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import msgspec
+from litestar import Litestar
 from websockets import Origin
 from websockets.asyncio.client import ClientConnection, connect
 
+from fondaco.engine.live import LiveHouse
+from fondaco.engine.port import Engine
+from fondaco.engine.remote import RemoteEngine
 from fondaco.gateways.rest.app import FrontDoor, build_app
 from fondaco.gateways.server import HouseServer
 from fondaco.gateways.ws.stream import STREAM_PATH
@@ -39,17 +44,25 @@ from fondaco.market.messages import (
 )
 from fondaco.market.store import Batch, TickStore
 
-T = TypeVar("T")
-
 
 class House:
     """The application, what it reads from, and the doors to it."""
 
-    def __init__(self, settings: Settings, database: Database, page: Path | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        page: Path | None = None,
+        *,
+        engine: Engine | None = None,
+        live: LiveHouse | None = None,
+    ) -> None:
         self.settings = settings
         self.database = database
         self.bus = LocalBus(settings.bus)
-        self.app: FrontDoor = build_app(settings, database, self.bus, page=page)
+        engine = engine or RemoteEngine(database, bytes(32))
+        self.live = live or LiveHouse(engine, database)
+        self.app: FrontDoor = build_app(settings, database, self.bus, engine, self.live, page=page)
         self.store = TickStore(database)
         self.port = 0
         self.path = STREAM_PATH
@@ -115,35 +128,37 @@ class House:
         await self.bus.publish(STORED_CHANNEL, encode_stored(stored))
 
 
+def described_api(settings: Settings, database: Database) -> Litestar:
+    """The API of an application that nobody asks: for its routes and its document."""
+    return House(settings, database).app.api
+
+
 @contextmanager
-def served_in_a_thread(
-    settings: Settings, database_url: str, *, fill: Callable[[House], Awaitable[None]]
-) -> Iterator[str]:
-    """A filled house on a port, run beside tests that are not asynchronous themselves; yields its address."""
+def served_in_a_thread(opening: Callable[[], AbstractAsyncContextManager[House]]) -> Iterator[str]:
+    """A house on a port, run beside tests that are not asynchronous themselves; yields its address."""
+    address: Future[str] = Future()
     loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
+    is_over = asyncio.Event()
+
+    async def serve() -> None:
+        async with opening() as house, house.served():
+            address.set_result(f"http://127.0.0.1:{house.port}")
+            await is_over.wait()
+
+    def run() -> None:
+        try:
+            loop.run_until_complete(serve())
+        except BaseException as error:
+            if address.done():
+                raise
+            address.set_exception(error)  # whoever waits for the address learns why there is none
+
+    thread = threading.Thread(target=run)
     thread.start()
-
-    def run(work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, loop).result()
-
-    async def make() -> tuple[House, AbstractAsyncContextManager[HouseServer]]:
-        house = House(settings, Database(database_url, settings.database, application="test"))
-        await fill(house)
-        serving = house.served()
-        await serving.__aenter__()
-        return house, serving
-
-    async def end() -> None:
-        await serving.__aexit__(None, None, None)
-        await house.database.dispose()
-
-    house, serving = run(make())
     try:
-        yield f"http://127.0.0.1:{house.port}"
+        yield address.result()
     finally:
-        run(end())
-        loop.call_soon_threadsafe(loop.stop)
+        loop.call_soon_threadsafe(is_over.set)
         thread.join()
         loop.close()
 

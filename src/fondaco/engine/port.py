@@ -11,7 +11,7 @@ from fondaco.core.commands import Command
 from fondaco.core.replies import Answer
 from fondaco.engine.journal import Committed, Mark
 from fondaco.engine.queries import Query, Seen
-from fondaco.engine.sequencer import Overloaded
+from fondaco.engine.sequencer import QUEUE_RETRY_S, Overloaded, Why
 
 
 class OverloadedError(Exception):
@@ -21,6 +21,11 @@ class OverloadedError(Exception):
         self.why = overloaded.why
         self.retry_after_s = overloaded.retry_after_s
         super().__init__(f"The engine takes no more for now ({self.why}). Try again in {self.retry_after_s} s.")
+
+
+def engine_away() -> OverloadedError:
+    """What is raised while there is no way to the engine, or while it is not known yet what it has done."""
+    return OverloadedError(Overloaded(Why.ENGINE_AWAY, QUEUE_RETRY_S))
 
 
 class OutcomeUnknownError(Exception):

@@ -42,7 +42,7 @@ from fondaco.engine.frames import (
 )
 from fondaco.engine.journal import Committed, Mark
 from fondaco.engine.listener import TCP, UNIX
-from fondaco.engine.port import OutcomeUnknownError, OverloadedError, StartOver
+from fondaco.engine.port import OutcomeUnknownError, OverloadedError, StartOver, engine_away
 from fondaco.engine.postgres_store import current_lease
 from fondaco.engine.queries import Query, Seen
 from fondaco.engine.sequencer import QUEUE_RETRY_S, Overloaded, Why
@@ -231,7 +231,7 @@ class RemoteEngine:
     def ask(self, what: Submission | Query) -> "asyncio.Future[Answer | Seen]":
         """Send a command or a question; returns what will be the answer to it. Raises `OverloadedError`."""
         if self._connection is None:
-            raise OverloadedError(Overloaded(Why.ENGINE_AWAY, QUEUE_RETRY_S))
+            raise engine_away()
         if len(self._asked) >= MAX_IN_FLIGHT:
             raise OverloadedError(Overloaded(Why.QUEUE_FULL, QUEUE_RETRY_S))
         number = next(self._numbers)
