@@ -43,5 +43,5 @@ async def row(
     return found[0] if found else None
 
 
-def _line(kind: type[Line], **values: object) -> Line:
+def _line(kind: type[Line], /, **values: object) -> Line:
     return kind(**{name: plain(value) for name, value in values.items()})
