@@ -11,12 +11,12 @@ from fondaco.core.vocabulary import OrderState, World
 from fondaco.domains.identity.actors import Actor
 from fondaco.domains.identity.tables import UserRole
 from fondaco.domains.trading import history, statements
+from fondaco.domains.trading.errors import RefusedError
 from fondaco.domains.trading.history import (
     EntryFilter,
     EntryPlace,
     OrderFilter,
     OrderPlace,
-    Page,
     PositionFilter,
     PositionPlace,
     TradeFilter,
@@ -26,6 +26,7 @@ from fondaco.domains.trading.history import (
 from fondaco.engine.projection.projection import open_projection
 from fondaco.infra.cursors import Place, from_cursor
 from fondaco.infra.database import Database, PsycopgConnection
+from fondaco.infra.paging import Page
 from support.exchange import BTC, LOT, SECOND_NS, UNIT, Crowd, Exchange
 from support.people import ALICE, BOB, OPERATOR, project_live
 from support.projected import crowded, rows_of
@@ -57,7 +58,7 @@ async def orders_of(connection: PsycopgConnection, whose: Whose, which: OrderFil
     async def page(after: OrderPlace | None) -> Page[Any]:
         return await history.orders(connection, whose, which, after, limit)
 
-    return [line.id for line in await walk(page, OrderPlace)]
+    return [line.order_id for line in await walk(page, OrderPlace)]
 
 
 async def ids(database: Database, condition: str) -> list[int]:
@@ -109,14 +110,14 @@ async def test_every_trade_is_listed_from_its_own_side(crowd: Database) -> None:
     async with crowd.driver_transaction() as connection:
         lines = await walk(page, TradePlace)
         account = (await history.accounts(connection, "user0"))[0].id
-    told = [(line.created_at, line.symbol, line.id, line.side) for line in lines]
+    told = [(line.created_at, line.symbol, line.trade_id, line.side) for line in lines]
     assert told == sorted(told, reverse=True)
     sides = "SELECT symbol, id, %s FROM trades WHERE {}_account_id = %s"
     found = [
         *await rows_of(crowd, sides.format("buyer"), "buy", account),
         *await rows_of(crowd, sides.format("seller"), "sell", account),
     ]
-    assert sorted((line.symbol, line.id, line.side) for line in lines) == sorted(found)
+    assert sorted((line.symbol, line.trade_id, line.side) for line in lines) == sorted(found)
     assert {line.side for line in lines} == {"buy", "sell"}
     assert {line.realized_pnl for line in lines if line.side == "buy"} == {None}
 
@@ -159,9 +160,9 @@ async def test_rows_that_come_in_between_two_pages_shift_nothing(database: Datab
 
     cursor = first.next
     async with database.driver_transaction() as connection:
-        later = [line.id for line in await walk(rest, OrderPlace)]
+        later = [line.order_id for line in await walk(rest, OrderPlace)]
         assert await orders_of(connection, USER) != before
-    assert [line.id for line in first.lines] + later == before
+    assert [line.order_id for line in first.lines] + later == before
 
 
 async def test_a_list_is_of_one_world(database: Database) -> None:
@@ -188,15 +189,21 @@ async def test_what_is_anothers_looks_missing(database: Database) -> None:
     await project_live(database, exchange.batches)
     async with database.driver_transaction() as connection:
         for actor in (ALICE, OPERATOR):
-            assert await history.account_for(connection, actor, account) is not None
-            assert await history.order_for(connection, actor, order_id) is not None
+            assert (await history.account_for(connection, actor, account)).user_id == ALICE.user_id
+            assert (await history.order_for(connection, actor, order_id)).account_id == account
             whose = await history.whose_for(connection, actor, World.DEMO, account)
             assert whose == Whose(ALICE.user_id, TRADING, account)
         for actor in (BOB, Actor("", UserRole.MARKET_MAKER)):
-            assert await history.account_for(connection, actor, account) is None
-            assert await history.order_for(connection, actor, order_id) is None
-            assert await history.whose_for(connection, actor, TRADING, account) is None
-        assert await history.order_for(connection, OPERATOR, account) is None
+            for missing in (
+                history.account_for(connection, actor, account),
+                history.whose_for(connection, actor, TRADING, account),
+            ):
+                with pytest.raises(RefusedError, match="no such account"):
+                    await missing
+            with pytest.raises(RefusedError, match="no such open order"):
+                await history.order_for(connection, actor, order_id)
+        with pytest.raises(RefusedError):
+            await history.order_for(connection, OPERATOR, account)
 
 
 async def test_amounts_are_exact_to_the_last_atom(database: Database) -> None:
@@ -216,11 +223,9 @@ async def test_amounts_are_exact_to_the_last_atom(database: Database) -> None:
         sold = await history.order_for(connection, Actor("bob", UserRole.USER), first)
         trade = (await history.trades(connection, Whose("bob", TRADING), TradeFilter(), None, 5)).lines[0]
         balance = {line.asset: line.total for line in await history.balances(connection, buyer)}
-    assert bought is not None
-    assert sold is not None
-    assert (bought.price, bought.quantity, bought.filled_quantity) == ("0.040000", "0.00300000", "0.00200000")
-    assert (bought.average_price, bought.status, bought.time_in_force) == ("0.030000", "cancelled", "gtc")
-    assert (sold.status, sold.open_quantity, sold.closed_at) == ("filled", "0.00000000", bought.created_at)
+    assert (bought.price, bought.quantity, bought.filled) == ("0.040000", "0.00300000", "0.00200000")
+    assert (bought.average_price, bought.state, bought.time_in_force) == ("0.030000", "cancelled", "gtc")
+    assert (sold.state, sold.open_quantity, sold.closed_at) == ("filled", "0.00000000", bought.created_at)
     assert (trade.price, trade.quantity, trade.total, trade.side, trade.is_taker) == (
         "0.030000",
         "0.00200000",

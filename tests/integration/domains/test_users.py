@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import func, select, update
 
 from fondaco.core.money import AmountProblem
+from fondaco.domains.identity.people import MAX_WHO
 from fondaco.domains.identity.tables import UserRole, UserRow, UserState
-from fondaco.domains.identity.users import MAX_EMAIL_CHARACTERS, NewUser, User, UserRefusal, create_user, find_user
+from fondaco.domains.identity.users import NewUser, User, UserRefusal, create_user, find_user
 from fondaco.engine.commanding import command_handlers
 from fondaco.engine.port import Engine
 from fondaco.engine.reading import Tables
@@ -117,7 +118,7 @@ async def test_of_two_who_want_one_address_at_once_one_gets_it(database: Databas
         (DORA._replace(email="dora"), UserRefusal.BAD_EMAIL),
         (DORA._replace(email="a@b@c"), UserRefusal.BAD_EMAIL),
         (DORA._replace(email="a\0@b"), UserRefusal.BAD_EMAIL),
-        (DORA._replace(email="a" * MAX_EMAIL_CHARACTERS + "@b"), UserRefusal.BAD_EMAIL),
+        (DORA._replace(email="a" * MAX_WHO + "@b"), UserRefusal.BAD_EMAIL),
         (DORA._replace(currency="XYZ"), UserRefusal.UNKNOWN_ASSET),
         (DORA._replace(balance="-1"), AmountProblem.NOT_POSITIVE),
         (DORA._replace(balance="1e9"), AmountProblem.NOT_A_NUMBER),

@@ -62,7 +62,8 @@ async def test_breakers_are_listed_newest_first(watched: Database) -> None:
 
     async def listed(*, is_active: bool | None, after: watch.BreakerPlace | None = None) -> list[watch.BreakerLine]:
         async with watched.driver_transaction() as connection:
-            return await watch.breakers(connection, TRADING, is_active=is_active, after=after, limit=2)
+            page = await watch.breakers(connection, TRADING, is_active=is_active, after=after, limit=2)
+            return page.lines
 
     both = await listed(is_active=None)
     assert [line.reason for line in both] == ["third", "second"]
@@ -109,7 +110,7 @@ async def test_alerts_are_listed_by_whether_anybody_has_seen_them(database: Data
     ) -> list[int]:
         async with database.driver_transaction() as connection:
             found = await watch.alerts(connection, is_open=is_open, severity=severity, after=after, limit=2)
-        return [line.id for line in found]
+        return [line.id for line in found.lines]
 
     async with database.driver_transaction() as connection:
         await watch.acknowledge(connection, OPERATOR, 12)

@@ -190,7 +190,7 @@ async def acknowledge(database: Database, alert_id: int) -> None:
 async def waits(database: Database, count: int) -> bool:
     """Whether so many sessions wait for the alerts' table."""
     waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'public.risk_alerts'::regclass AND NOT granted"
-    return (await rows_of(database, waiting))[0][0] == count
+    return (await rows_of(database, waiting)) == [(count,)]
 
 
 async def test_an_empty_set_of_tables_is_made_twice_without_harm(database: Database) -> None:

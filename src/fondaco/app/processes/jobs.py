@@ -6,6 +6,8 @@ from cyclopts import Parameter
 
 from fondaco.app.configuration import begin
 from fondaco.app.processes.parts import house_parts, run, until_stopped
+from fondaco.engine.away import AwayEngine
+from fondaco.engine.commanding import command_handlers
 from fondaco.infra.jobs import run_jobs
 from fondaco.infra.settings import Settings
 from fondaco.market.jobs import market_handlers, market_jobs
@@ -18,6 +20,6 @@ def jobs(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> None:
 
 async def _jobs(settings: Settings, *, supervised: bool) -> None:
     async with house_parts(settings, "jobs", supervised=supervised) as (database, bus):
-        await until_stopped(
-            run_jobs(settings, database, periodic=market_jobs(settings.market), handlers=market_handlers(bus))
-        )
+        engine = AwayEngine()  # the one place where this process finds its way to the engine
+        handlers = {**market_handlers(bus), **command_handlers(engine)}
+        await until_stopped(run_jobs(settings, database, periodic=market_jobs(settings.market), handlers=handlers))

@@ -11,20 +11,20 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, false, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fondaco.core.commands import AdmitUser, Deposit, OpenAccount
 from fondaco.core.money import AmountProblem, parse_atoms
 from fondaco.core.vocabulary import World
+from fondaco.domains.identity.actors import OPERATORS, Actor
+from fondaco.domains.identity.people import MAX_WHO, is_who
 from fondaco.domains.identity.tables import UserRole, UserRow, UserState
 from fondaco.engine.commanding import OPENED, Step, enqueue_commands
 from fondaco.engine.projection.tables import AssetRow
 from fondaco.infra.ids import new_id
 
-MAX_EMAIL_CHARACTERS: Final = 254
-"""The longest address that mail can be sent to."""
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)*")
 
 
@@ -100,20 +100,18 @@ def admission(user_id: UUID, currency: str, balance: int) -> list[Step]:
 
 async def find_user(connection: AsyncConnection, who: str) -> User | None:
     """The user of this id or e-mail address (EXD-11)."""
-    found = (await connection.execute(_of(who))).one_or_none()
+    condition = is_who(who)
+    if condition is None:
+        return None
+    found = (await connection.execute(select(*_COLUMNS).where(condition))).one_or_none()
     return None if found is None else User(*found)
+
+
+def may_appoint(actor: Actor, role: UserRole) -> bool:
+    """Whether the actor may let somebody in with this role: operators do, and operators are a superadmin's to make."""
+    return actor.is_operator and (role not in OPERATORS or actor.role is UserRole.SUPERADMIN)
 
 
 def is_email(text: str) -> bool:
     """Whether a text may be an address. Only a letter that arrives says that it is one."""
-    return len(text) <= MAX_EMAIL_CHARACTERS and text.isprintable() and _EMAIL.fullmatch(text) is not None
-
-
-def _of(who: str) -> Select[UUID, str, UserRole, UserState, datetime]:
-    found = select(*_COLUMNS)
-    if "@" in who:
-        return found.where(UserRow.email == who[: MAX_EMAIL_CHARACTERS + 1].lower())
-    try:
-        return found.where(UserRow.id == UUID(who))
-    except ValueError:
-        return found.where(false())
+    return len(text) <= MAX_WHO and text.isprintable() and _EMAIL.fullmatch(text) is not None

@@ -13,9 +13,10 @@ from typing import Final
 import msgspec
 
 from fondaco.core.vocabulary import Severity, World
-from fondaco.domains.identity.actors import Actor
+from fondaco.domains.identity.api import Actor
 from fondaco.infra.cursors import Id, Place
 from fondaco.infra.database import PsycopgConnection
+from fondaco.infra.paging import Page, read_page
 from fondaco.infra.rows import row, rows
 
 MAX_LIMITS: Final = 1_000
@@ -113,10 +114,10 @@ async def limits(connection: PsycopgConnection, actor: Actor, world: World) -> l
 
 async def breakers(
     connection: PsycopgConnection, world: World, *, is_active: bool | None, after: BreakerPlace | None, limit: int
-) -> list[BreakerLine]:
+) -> Page[BreakerLine]:
     """Breakers of a world, newest first: those that hold, those that are past, or (None) both (BHC-62)."""
-    wanted = {"world": world, "is_active": is_active, "id": after and after.id, "limit": limit}
-    return await rows(connection, _BREAKERS, wanted, BreakerLine)
+    wanted = {"world": world, "is_active": is_active, "id": after and after.id}
+    return await read_page(connection, _BREAKERS, wanted, BreakerLine, lambda line: BreakerPlace(line.id), limit)
 
 
 async def alerts(
@@ -126,10 +127,10 @@ async def alerts(
     severity: Severity | None,
     after: AlertPlace | None,
     limit: int,
-) -> list[AlertLine]:
+) -> Page[AlertLine]:
     """Alerts, newest first: those that nobody has seen yet, those that somebody has, or (None) both (BHC-64)."""
-    wanted = {"is_open": is_open, "severity": severity, "id": after and after.id, "limit": limit}
-    return await rows(connection, _ALERTS, wanted, AlertLine)
+    wanted = {"is_open": is_open, "severity": severity, "id": after and after.id}
+    return await read_page(connection, _ALERTS, wanted, AlertLine, lambda line: AlertPlace(line.id), limit)
 
 
 async def acknowledge(connection: PsycopgConnection, actor: Actor, alert_id: int) -> AlertLine | None:

@@ -1,28 +1,31 @@
 """What has become of accounts, orders, trades and positions, read from the engine's tables for whoever may see it.
 
-A user sees their own, an operator everybody's; what belongs to another looks missing (None). A list is one page, newest
+A user sees their own, an operator everybody's; what belongs to another looks missing. A list is one page, newest
 first, of one account or of a user's accounts in one world, since play money and real money are never listed together.
 """
 
-from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Annotated, Any, Final, Generic, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
+from fondaco.core.listings import canonical_symbol
+from fondaco.core.refusals import Refusal
 from fondaco.core.vocabulary import OrderState, World
-from fondaco.domains.identity.actors import Actor
+from fondaco.domains.identity.api import Actor
 from fondaco.domains.trading import statements
+from fondaco.domains.trading.desk import DEFAULT_QUOTE
+from fondaco.domains.trading.errors import RefusedError
 from fondaco.domains.trading.lines import AccountLine, BalanceLine, EntryLine, OrderLine, PositionLine, TradeLine
 from fondaco.infra.columns import SYMBOL
-from fondaco.infra.cursors import Id, Moment, Place, to_cursor
+from fondaco.infra.cursors import Id, Moment, Place
 from fondaco.infra.database import PsycopgConnection
-from fondaco.infra.rows import Line, row, rows
+from fondaco.infra.paging import Page, read_page
+from fondaco.infra.rows import row, rows
 
 MAX_PAGE: Final = 1_000
 """Rows of a page at most."""
 
-L = TypeVar("L", bound=msgspec.Struct)
 Symbol: TypeAlias = Annotated[str, msgspec.Meta(pattern=f"^{SYMBOL.pattern}$")]
 
 
@@ -54,13 +57,6 @@ class EntryPlace(Place, frozen=True, tag="ledger"):
 
     time: Moment
     id: Id
-
-
-class Page(NamedTuple, Generic[L]):
-    """Some rows of a list, and the cursor of the next page when there are more."""
-
-    lines: list[L]
-    next: str | None
 
 
 class Whose(NamedTuple):
@@ -100,26 +96,39 @@ class EntryFilter(NamedTuple):
     reason: str | None = None
 
 
-async def account_for(connection: PsycopgConnection, actor: Actor, account_id: int) -> AccountLine | None:
-    """An account that the actor may see."""
+async def account_for(connection: PsycopgConnection, actor: Actor, account_id: int) -> AccountLine:
+    """An account that the actor may see. Raises `RefusedError`: another's looks missing."""
     found = await row(connection, statements.ACCOUNT, {"id": account_id}, AccountLine)
-    return found if found is not None and may_see(actor, found.user_id) else None
-
-
-async def order_for(connection: PsycopgConnection, actor: Actor, order_id: int) -> OrderLine | None:
-    """An order that the actor may see."""
-    found = await row(connection, statements.ORDER, {"id": order_id}, OrderLine)
-    if found is None or await account_for(connection, actor, found.account_id) is None:
-        return None
+    if found is None or not (actor.is_operator or actor.user_id == found.user_id):
+        raise RefusedError(Refusal.UNKNOWN_ACCOUNT)
     return found
 
 
-async def whose_for(connection: PsycopgConnection, actor: Actor, world: World, account_id: int | None) -> Whose | None:
-    """Whose rows a list is of: the account's that is named, else the actor's own in a world."""
+async def order_for(connection: PsycopgConnection, actor: Actor, order_id: int) -> OrderLine:
+    """An order that the actor may see. Raises `RefusedError`: another's looks missing."""
+    found = await row(connection, statements.ORDER, {"id": order_id, **_seen_by(actor)}, OrderLine)
+    if found is None:
+        raise RefusedError(Refusal.UNKNOWN_ORDER)
+    return found
+
+
+async def whose_for(connection: PsycopgConnection, actor: Actor, world: World, account_id: int | None) -> Whose:
+    """Whose rows a list is of: the account's that is named, else the actor's own in a world. Raises `RefusedError`."""
     if account_id is None:
         return Whose(actor.user_id, world)
     account = await account_for(connection, actor, account_id)
-    return None if account is None else Whose(account.user_id, World(account.world), account_id)
+    return Whose(account.user_id, World(account.world), account_id)
+
+
+async def symbol_for(connection: PsycopgConnection, world: World, spelling: str) -> str:
+    """A symbol of a world in whatever spelling, also one that is closed. Raises `RefusedError`."""
+    symbol = canonical_symbol(spelling)
+    if SYMBOL.fullmatch(symbol) is not None:
+        wanted = {"world": world, "symbol": symbol, "whole": symbol + DEFAULT_QUOTE}
+        found = await (await connection.execute(statements.SYMBOL, wanted)).fetchone()
+        if found is not None:
+            return str(found[0])
+    raise RefusedError(Refusal.UNKNOWN_SYMBOL)
 
 
 async def accounts(connection: PsycopgConnection, user_id: str) -> list[AccountLine]:
@@ -138,7 +147,7 @@ async def orders(
     """Orders, newest first (BBX-46, EXD-12)."""
     statement = statements.ORDERS_OF_USER if whose.account_id is None else statements.ORDERS_OF_ACCOUNT
     wanted = whose._asdict() | which._asdict() | _behind(after)
-    return await _page(connection, statement, wanted, OrderLine, _order_place, limit)
+    return await read_page(connection, statement, wanted, OrderLine, _order_place, limit)
 
 
 async def trades(
@@ -148,7 +157,7 @@ async def trades(
     statement = statements.TRADES_OF_USER if whose.account_id is None else statements.TRADES_OF_ACCOUNT
     behind = {"after_symbol": after and after.symbol, "side": after and after.side} | _behind(after)
     wanted = whose._asdict() | which._asdict() | behind
-    return await _page(connection, statement, wanted, TradeLine, _trade_place, limit)
+    return await read_page(connection, statement, wanted, TradeLine, _trade_place, limit)
 
 
 async def positions(
@@ -157,7 +166,7 @@ async def positions(
     """Positions, newest first."""
     statement = statements.POSITIONS_OF_USER if whose.account_id is None else statements.POSITIONS_OF_ACCOUNT
     wanted = whose._asdict() | which._asdict() | _behind(after)
-    return await _page(connection, statement, wanted, PositionLine, _position_place, limit)
+    return await read_page(connection, statement, wanted, PositionLine, _position_place, limit)
 
 
 async def ledger(
@@ -165,26 +174,11 @@ async def ledger(
 ) -> Page[EntryLine]:
     """The ledger of an account, newest entry first."""
     wanted = {"account_id": account_id} | which._asdict() | _behind(after)
-    return await _page(connection, statements.LEDGER, wanted, EntryLine, _entry_place, limit)
+    return await read_page(connection, statements.LEDGER, wanted, EntryLine, _entry_place, limit)
 
 
-def may_see(actor: Actor, user_id: str) -> bool:
-    """Whether what belongs to this user is there for the actor."""
-    return actor.is_operator or actor.user_id == user_id
-
-
-async def _page(
-    connection: PsycopgConnection,
-    statement: str,
-    wanted: Mapping[str, Any],
-    kind: type[Line],
-    place_of: Callable[[Line], Place],
-    limit: int,
-) -> Page[Line]:
-    """One row more than asked for says whether there is a next page."""
-    found = await rows(connection, statement, {**wanted, "limit": limit + 1}, kind)
-    lines = found[:limit]
-    return Page(lines, to_cursor(place_of(lines[-1])) if len(found) > limit else None)
+def _seen_by(actor: Actor) -> dict[str, Any]:
+    return {"all": actor.is_operator, "user_id": actor.user_id}
 
 
 def _behind(after: OrderPlace | TradePlace | PositionPlace | EntryPlace | None) -> dict[str, Any]:
@@ -192,11 +186,11 @@ def _behind(after: OrderPlace | TradePlace | PositionPlace | EntryPlace | None) 
 
 
 def _order_place(line: OrderLine) -> OrderPlace:
-    return OrderPlace(datetime.fromisoformat(line.created_at), line.id)
+    return OrderPlace(datetime.fromisoformat(line.created_at), line.order_id)
 
 
 def _trade_place(line: TradeLine) -> TradePlace:
-    return TradePlace(datetime.fromisoformat(line.created_at), line.symbol, line.id, line.side)
+    return TradePlace(datetime.fromisoformat(line.created_at), line.symbol, line.trade_id, line.side)
 
 
 def _position_place(line: PositionLine) -> PositionPlace:

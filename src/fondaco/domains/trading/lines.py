@@ -45,13 +45,13 @@ class EntryLine(msgspec.Struct, frozen=True, gc=False):
 class OrderLine(msgspec.Struct, frozen=True, gc=False):
     """An order and how far it has come."""
 
-    id: int
+    order_id: int
     account_id: int
     symbol: str
     client_order_id: str | None
     side: str
     type: str
-    status: str
+    state: str
     time_in_force: str
     post_only: bool
     price: str | None
@@ -59,7 +59,7 @@ class OrderLine(msgspec.Struct, frozen=True, gc=False):
     quantity: str
     quote_quantity: str | None
     open_quantity: str
-    filled_quantity: str
+    filled: str
     average_price: str | None
     fee: str
     fee_currency: str
@@ -74,7 +74,7 @@ class OrderLine(msgspec.Struct, frozen=True, gc=False):
 class TradeLine(msgspec.Struct, frozen=True, gc=False):
     """A trade from the side of one of its two orders. Ids count up for each symbol."""
 
-    id: int
+    trade_id: int
     account_id: int
     symbol: str
     order_id: int

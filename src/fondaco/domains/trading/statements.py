@@ -25,10 +25,10 @@ SELECT l.* FROM accounts a CROSS JOIN LATERAL (
 """
 
 _ORDER: Final = """
-    o.id, o.account_id, o.symbol, o.client_order_id, o.side, o.type, o.status, lower(o.time_in_force) AS time_in_force,
-    o.post_only, o.price, o.trigger_price, o.quantity, o.quote_quantity, o.open_quantity, o.filled_quantity,
-    o.average_price, o.fee, o.fee_currency, o.close_reason, o.created_at, o.updated_at, o.expires_at, o.filled_at,
-    o.closed_at
+    o.id AS order_id, o.account_id, o.symbol, o.client_order_id, o.side, o.type, o.status AS state,
+    lower(o.time_in_force) AS time_in_force, o.post_only, o.price, o.trigger_price, o.quantity, o.quote_quantity,
+    o.open_quantity, o.filled_quantity AS filled, o.average_price, o.fee, o.fee_currency,
+    o.close_reason, o.created_at, o.updated_at, o.expires_at, o.filled_at, o.closed_at
 """
 _ORDERS: Final = """
 SELECT l.* FROM accounts a CROSS JOIN LATERAL (
@@ -39,11 +39,11 @@ SELECT l.* FROM accounts a CROSS JOIN LATERAL (
         AND (%(is_open)s::boolean IS NULL OR (o.closed_at IS NULL) = %(is_open)s)
         AND (%(time)s::timestamptz IS NULL OR (o.created_at, o.id) < (%(time)s, %(id)s))
     ORDER BY o.created_at DESC, o.id DESC LIMIT %(limit)s
-) l WHERE {whose} ORDER BY l.created_at DESC, l.id DESC LIMIT %(limit)s
+) l WHERE {whose} ORDER BY l.created_at DESC, l.order_id DESC LIMIT %(limit)s
 """
 
 _SIDE: Final = """(
-    SELECT t.id, a.id AS account_id, t.symbol, t.{side}_order_id AS order_id, '{side}' AS side,
+    SELECT t.id AS trade_id, a.id AS account_id, t.symbol, t.{side}_order_id AS order_id, '{side}' AS side,
         t.taker_side = '{side}' AS is_taker, t.price, t.quantity, t.total, t.{party}_fee AS fee, t.fee_currency,
         {realised} AS realized_pnl, t.created_at
     FROM v_trades t
@@ -56,7 +56,7 @@ _SIDE: Final = """(
 )"""
 _TRADES: Final = """
 SELECT l.* FROM accounts a CROSS JOIN LATERAL ({buys} UNION ALL {sells}) l
-WHERE {whose} ORDER BY l.created_at DESC, l.symbol DESC, l.id DESC, l.side DESC LIMIT %(limit)s
+WHERE {whose} ORDER BY l.created_at DESC, l.symbol DESC, l.trade_id DESC, l.side DESC LIMIT %(limit)s
 """
 
 _POSITIONS: Final = """
@@ -87,7 +87,11 @@ TRADES_OF_USER: Final = _sides(_OF_USER)
 POSITIONS_OF_ACCOUNT: Final = _POSITIONS.format(whose=_OF_ACCOUNT)
 POSITIONS_OF_USER: Final = _POSITIONS.format(whose=_OF_USER)
 
-ORDER: Final = f"SELECT {_ORDER} FROM v_orders o WHERE o.id = %(id)s"  # noqa: S608 - a text of ours
+ORDER: Final = f"SELECT {_ORDER} FROM v_orders o WHERE o.id = %(id)s AND (%(all)s OR o.user_id = %(user_id)s)"  # noqa: S608 - a text of ours
+SYMBOL: Final = """
+SELECT symbol FROM trading_pairs WHERE world = %(world)s AND symbol IN (%(symbol)s, %(whole)s)
+ORDER BY length(symbol) LIMIT 1
+"""
 ACCOUNT: Final = "SELECT id, user_id, world, kind, currency, status, created_at FROM accounts WHERE id = %(id)s"
 ACCOUNTS: Final = """
 SELECT id, user_id, world, kind, currency, status, created_at FROM accounts WHERE user_id = %(user_id)s ORDER BY id
