@@ -144,7 +144,7 @@ async def list_alerts(request: Call, actor: NamedDependency[Actor], tables: Name
     operation_id="acknowledgeAlert",
     summary="Acknowledge an alert",
     description=(
-        "Notes who has seen an alert, and when. Saying it again changes nothing and gets the same answer; whoever comes "
+        "Notes who has seen an alert, and when. Saying it again changes nothing and gets the same answer; who comes "
         "after somebody else is told so. For operators."
     ),
     tags=["operators"],
