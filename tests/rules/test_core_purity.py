@@ -24,7 +24,12 @@ IMPURE_CALLS = frozenset(
 """``hash`` and ``id`` too: they differ from process to process."""
 
 CORE = tree.files("src/fondaco/core")
-SHELLS = frozenset({"archive.py", "desk.py", "follower.py", "leader.py", "live.py", "postgres_store.py", "store.py"})
+SHELLS = frozenset(
+    {
+        *("archive.py", "commanding.py", "desk.py", "follower.py", "leader.py", "live.py", "postgres_store.py"),
+        *("reading.py", "store.py"),
+    }
+)
 """Modules that wait for seconds or join paths, and see no amount."""
 MONEY = [
     *CORE,

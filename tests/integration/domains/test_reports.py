@@ -1,4 +1,7 @@
-"""Reports say what orders and trades add up to, by a reckoning that shares nothing with theirs; worlds never mix."""
+"""Reports say what orders and trades add up to, by a reckoning that shares nothing with theirs; worlds never mix.
+
+EXD-33: plain SQL where a builder is not enough.
+"""
 
 from collections import defaultdict
 from decimal import Decimal

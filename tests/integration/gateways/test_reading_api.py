@@ -10,10 +10,12 @@ import pytest
 from fondaco.domains.reports.reports import MAX_LINES
 from fondaco.domains.trading.history import MAX_PAGE
 from fondaco.engine.commanding import command_handlers
+from fondaco.engine.reading import Tables
 from fondaco.infra.database import Database
 from fondaco.infra.outbox import Courier
 from fondaco.infra.settings import ServeSettings, Settings
 from support.floor import SYMBOL
+from support.live import PATIENCE_S
 from support.trading import Floor, open_floor
 
 IMPATIENT = Settings(serve=ServeSettings(development_tokens=True, read_wait_s=0.05))
@@ -22,6 +24,9 @@ IMPATIENT = Settings(serve=ServeSettings(development_tokens=True, read_wait_s=0.
 @pytest.fixture
 async def floor(database: Database) -> AsyncIterator[Floor]:
     async with open_floor(database) as opened:
+        seq = await opened.engine.client.read(lambda machine: machine.seq)
+        async with Tables(database, wait_s=PATIENCE_S).read(seq):
+            pass
         yield opened
 
 
@@ -112,6 +117,7 @@ async def test_a_list_is_read_page_by_page(floor: Floor) -> None:
     [
         ("/orders", {"cursor": "nonsense"}, 400, "bad_cursor"),
         ("/trades", {"cursor": "k6ZvcmRlcnPX_wAAAAAAAAAAAGa1XgAB"}, 400, "bad_cursor"),
+        ("/orders", {"staet": "open"}, 400, "too_many_parameters"),
         ("/orders", {"limit": 0}, 400, "bad_limit"),
         ("/orders", {"limit": MAX_PAGE + 1}, 400, "bad_limit"),
         ("/orders", {"state": "mine"}, 400, "bad_word"),

@@ -28,7 +28,7 @@ from fondaco.gateways.rest.accounts import ACCOUNT
 from fondaco.gateways.rest.bodies import success
 from fondaco.gateways.rest.entry import ORDER_ID, ORDER_PATH, ORDERS_PATH
 from fondaco.gateways.rest.orders import SIGNED_IN
-from fondaco.gateways.rest.parameters import QueryParameter, number_id, operation, read_query
+from fondaco.gateways.rest.parameters import QueryParameter, number_id, operation, read_listed
 from fondaco.gateways.rest.problems import documented, refusals
 from fondaco.gateways.rest.reading import (
     AFTER_SEQ,
@@ -202,7 +202,7 @@ EXAMPLE_POSITION: Final = PositionLine(
 )
 async def list_accounts(request: Call, actor: NamedDependency[Actor], tables: NamedDependency[Tables]) -> Accounts:
     """`GET /api/v1/accounts`."""
-    async with tables.read(AFTER_SEQ.read_or(read_query(request), 0)) as (connection, seq):
+    async with tables.read(AFTER_SEQ.read_or(read_listed(request), 0)) as (connection, seq):
         return Accounts(seq, await history.accounts(connection, actor.user_id))
 
 
@@ -221,7 +221,7 @@ async def list_accounts(request: Call, actor: NamedDependency[Actor], tables: Na
 async def one_account(request: Call, actor: NamedDependency[Actor], tables: NamedDependency[Tables]) -> OneAccount:
     """`GET /api/v1/accounts/{account_id}`."""
     account_id = ACCOUNT.read(request.path_params)
-    async with tables.read(AFTER_SEQ.read_or(read_query(request), 0)) as (connection, seq):
+    async with tables.read(AFTER_SEQ.read_or(read_listed(request), 0)) as (connection, seq):
         account = await history.account_for(connection, actor, account_id)
         return OneAccount(seq, account, await history.balances(connection, account.id))
 
@@ -241,7 +241,7 @@ async def one_account(request: Call, actor: NamedDependency[Actor], tables: Name
 async def list_balances(request: Call, actor: NamedDependency[Actor], tables: NamedDependency[Tables]) -> Balances:
     """`GET /api/v1/accounts/{account_id}/balances`."""
     account_id = ACCOUNT.read(request.path_params)
-    async with tables.read(AFTER_SEQ.read_or(read_query(request), 0)) as (connection, seq):
+    async with tables.read(AFTER_SEQ.read_or(read_listed(request), 0)) as (connection, seq):
         account = await history.account_for(connection, actor, account_id)
         return Balances(seq, await history.balances(connection, account.id))
 
@@ -260,7 +260,7 @@ async def list_balances(request: Call, actor: NamedDependency[Actor], tables: Na
 )
 async def list_entries(request: Call, actor: NamedDependency[Actor], tables: NamedDependency[Tables]) -> Ledger:
     """`GET /api/v1/accounts/{account_id}/ledger`."""
-    query, account_id = read_query(request), ACCOUNT.read(request.path_params)
+    query, account_id = read_listed(request), ACCOUNT.read(request.path_params)
     which = EntryFilter(ASSET.read_or(query, None), REASON.read_or(query, None))
     after, limit = AFTER_ENTRY.read_or(query, None), LIMIT.read_or(query, DEFAULT_PAGE)
     async with tables.read(AFTER_SEQ.read_or(query, 0)) as (connection, seq):
@@ -282,7 +282,7 @@ async def list_entries(request: Call, actor: NamedDependency[Actor], tables: Nam
 )
 async def list_orders(request: Call, actor: NamedDependency[Actor], tables: NamedDependency[Tables]) -> Orders:
     """`GET /api/v1/orders` (BBX-46)."""
-    query = read_query(request)
+    query = read_listed(request)
     state, is_open = STATE.read_or(query, None), IS_OPEN.read_or(query, None)
     after, limit = AFTER_ORDER.read_or(query, None), LIMIT.read_or(query, DEFAULT_PAGE)
     async with tables.read(AFTER_SEQ.read_or(query, 0)) as (connection, seq):
@@ -306,7 +306,7 @@ async def list_orders(request: Call, actor: NamedDependency[Actor], tables: Name
 async def one_order(request: Call, actor: NamedDependency[Actor], tables: NamedDependency[Tables]) -> OneOrder:
     """`GET /api/v1/orders/{order_id}`."""
     order_id = ORDER_ID.read(request.path_params)
-    async with tables.read(AFTER_SEQ.read_or(read_query(request), 0)) as (connection, seq):
+    async with tables.read(AFTER_SEQ.read_or(read_listed(request), 0)) as (connection, seq):
         return OneOrder(seq, await history.order_for(connection, actor, order_id))
 
 
@@ -324,7 +324,7 @@ async def one_order(request: Call, actor: NamedDependency[Actor], tables: NamedD
 )
 async def list_trades(request: Call, actor: NamedDependency[Actor], tables: NamedDependency[Tables]) -> Trades:
     """`GET /api/v1/trades` (BBX-46)."""
-    query = read_query(request)
+    query = read_listed(request)
     order_id = OF_ORDER.read(query) if OF_ORDER.name in query else None
     after, limit = AFTER_TRADE.read_or(query, None), LIMIT.read_or(query, DEFAULT_PAGE)
     async with tables.read(AFTER_SEQ.read_or(query, 0)) as (connection, seq):
@@ -349,7 +349,7 @@ async def list_trades(request: Call, actor: NamedDependency[Actor], tables: Name
 )
 async def list_positions(request: Call, actor: NamedDependency[Actor], tables: NamedDependency[Tables]) -> Positions:
     """`GET /api/v1/positions`."""
-    query = read_query(request)
+    query = read_listed(request)
     is_open, after = IS_OPEN.read_or(query, None), AFTER_POSITION.read_or(query, None)
     limit = LIMIT.read_or(query, DEFAULT_PAGE)
     async with tables.read(AFTER_SEQ.read_or(query, 0)) as (connection, seq):

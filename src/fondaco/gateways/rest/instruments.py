@@ -13,7 +13,7 @@ from fondaco.core.vocabulary import World
 from fondaco.domains.trading.api import Desk
 from fondaco.engine.live import Listing
 from fondaco.gateways.rest.bodies import success
-from fondaco.gateways.rest.parameters import operation, read_query
+from fondaco.gateways.rest.parameters import operation, read_listed
 from fondaco.gateways.rest.problems import documented
 from fondaco.gateways.rest.reading import ANY_WORLD, Call
 
@@ -76,7 +76,7 @@ EXAMPLE: Final = InstrumentLine(
 )
 async def list_instruments(request: Call, desk: NamedDependency[Desk]) -> Instruments:
     """`GET /api/v1/instruments`."""
-    wanted = ANY_WORLD.read_or(read_query(request), World.TRADING)
+    wanted = ANY_WORLD.read_or(read_listed(request), World.TRADING)
     live = desk.live
     assert live.mark is not None, "what is ready has a place"
     listed = sorted(live.listings.items(), key=lambda each: each[0][1])

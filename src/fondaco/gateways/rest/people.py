@@ -30,7 +30,7 @@ from fondaco.gateways.rest.bodies import Body, success
 from fondaco.gateways.rest.governing import USER
 from fondaco.gateways.rest.history import AFTER_ORDER, EXAMPLE_ACCOUNT, EXAMPLE_ORDER
 from fondaco.gateways.rest.orders import BODY, SIGNED_IN, WHO
-from fondaco.gateways.rest.parameters import QueryParameter, limit, operation, read_query, shown
+from fondaco.gateways.rest.parameters import QueryParameter, limit, operation, read_listed, shown
 from fondaco.gateways.rest.problems import ProblemError, documented, refusals
 from fondaco.gateways.rest.reading import (
     AFTER_SEQ,
@@ -171,7 +171,7 @@ async def create_user(request: Call, actor: NamedDependency[Actor], database: Na
 async def list_users(request: Call, actor: NamedDependency[Actor], tables: NamedDependency[Tables]) -> Users:
     """`GET /api/v1/users` (EXD-13)."""
     must_be_operator(actor)
-    query = read_query(request)
+    query = read_listed(request)
     asset, least = IN_ASSET.read_or(query, None) or "USDT", LEAST.read_or(query, "0")
     world, count = ANY_WORLD.read_or(query, World.TRADING), RICHEST.read_or(query, DEFAULT_PAGE)
     async with tables.read(AFTER_SEQ.read_or(query, 0)) as (connection, seq):
@@ -198,7 +198,7 @@ async def one_user(
 ) -> OneUser:
     """`GET /api/v1/users/{user_id}` (EXD-11)."""
     user = await _user_for(database, actor, USER.read(request.path_params))
-    async with tables.read(AFTER_SEQ.read_or(read_query(request), 0)) as (connection, seq):
+    async with tables.read(AFTER_SEQ.read_or(read_listed(request), 0)) as (connection, seq):
         return OneUser(seq, user, await history.accounts(connection, user.user_id))
 
 
@@ -225,7 +225,7 @@ async def user_orders(
     tables: NamedDependency[Tables],
 ) -> UserOrders:
     """`GET /api/v1/users/{user_id}/orders` (EXD-12)."""
-    query = read_query(request)
+    query = read_listed(request)
     world, count = ANY_WORLD.read_or(query, World.TRADING), LIMIT.read_or(query, DEFAULT_PAGE)
     after = AFTER_ORDER.read_or(query, None)
     user = await _user_for(database, actor, USER.read(request.path_params))

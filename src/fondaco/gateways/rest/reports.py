@@ -15,7 +15,7 @@ from fondaco.domains.trading.desk import must_be_operator
 from fondaco.engine.reading import Tables
 from fondaco.gateways.rest.bodies import success
 from fondaco.gateways.rest.orders import SIGNED_IN
-from fondaco.gateways.rest.parameters import limit, operation, read_query
+from fondaco.gateways.rest.parameters import limit, operation, read_listed
 from fondaco.gateways.rest.problems import documented
 from fondaco.gateways.rest.reading import AFTER_SEQ, ANY_WORLD, READ, Call, code
 
@@ -64,7 +64,7 @@ class LeaderBoard(msgspec.Struct, frozen=True):
 )
 async def list_results(request: Call, actor: NamedDependency[Actor], tables: NamedDependency[Tables]) -> Results:
     """`GET /api/v1/results` (EXD-24)."""
-    query = read_query(request)
+    query = read_listed(request)
     async with tables.read(AFTER_SEQ.read_or(query, 0)) as (connection, seq):
         return Results(seq, await reports.results(connection, ANY_WORLD.read_or(query, World.TRADING), actor.user_id))
 
@@ -87,7 +87,7 @@ async def list_results(request: Call, actor: NamedDependency[Actor], tables: Nam
 async def list_symbols(request: Call, actor: NamedDependency[Actor], tables: NamedDependency[Tables]) -> Statistics:
     """`GET /api/v1/reports/symbols` (EXD-27)."""
     must_be_operator(actor)
-    query = read_query(request)
+    query = read_listed(request)
     async with tables.read(AFTER_SEQ.read_or(query, 0)) as (connection, seq):
         return Statistics(seq, await reports.symbols(connection, ANY_WORLD.read_or(query, World.TRADING)))
 
@@ -116,7 +116,7 @@ async def list_symbols(request: Call, actor: NamedDependency[Actor], tables: Nam
 async def list_leaders(request: Call, actor: NamedDependency[Actor], tables: NamedDependency[Tables]) -> LeaderBoard:
     """`GET /api/v1/reports/leaders` (EXD-31, EXD-32)."""
     must_be_operator(actor)
-    query = read_query(request)
+    query = read_listed(request)
     world, currency = ANY_WORLD.read_or(query, World.TRADING), CURRENCY.read_or(query, None) or "USDT"
     async with tables.read(AFTER_SEQ.read_or(query, 0)) as (connection, seq):
         return LeaderBoard(seq, await reports.leaders(connection, world, currency, LEADERS.read_or(query, BEST)))

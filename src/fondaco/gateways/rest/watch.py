@@ -15,7 +15,7 @@ from fondaco.domains.trading.desk import must_be_operator
 from fondaco.engine.reading import Tables
 from fondaco.gateways.rest.bodies import success
 from fondaco.gateways.rest.orders import SIGNED_IN
-from fondaco.gateways.rest.parameters import PathParameter, number_id, operation, read_query
+from fondaco.gateways.rest.parameters import PathParameter, number_id, operation, read_listed
 from fondaco.gateways.rest.problems import ProblemError, documented
 from fondaco.gateways.rest.reading import (
     AFTER_SEQ,
@@ -87,7 +87,7 @@ EXAMPLE_ALERT: Final = AlertLine(
 )
 async def list_limits(request: Call, actor: NamedDependency[Actor], tables: NamedDependency[Tables]) -> Limits:
     """`GET /api/v1/risk/limits` (BHC-60)."""
-    query = read_query(request)
+    query = read_listed(request)
     async with tables.read(AFTER_SEQ.read_or(query, 0)) as (connection, seq):
         return Limits(seq, await watch.limits(connection, actor, ANY_WORLD.read_or(query, World.TRADING)))
 
@@ -108,7 +108,7 @@ async def list_limits(request: Call, actor: NamedDependency[Actor], tables: Name
 async def list_breakers(request: Call, actor: NamedDependency[Actor], tables: NamedDependency[Tables]) -> Breakers:
     """`GET /api/v1/breakers` (BHC-62)."""
     del actor  # whoever is let in may know
-    query = read_query(request)
+    query = read_listed(request)
     world, is_active = ANY_WORLD.read_or(query, World.TRADING), IS_ACTIVE.read_or(query, None)
     after, limit = AFTER_BREAKER.read_or(query, None), LIMIT.read_or(query, DEFAULT_PAGE)
     async with tables.read(AFTER_SEQ.read_or(query, 0)) as (connection, seq):
@@ -130,7 +130,7 @@ async def list_breakers(request: Call, actor: NamedDependency[Actor], tables: Na
 async def list_alerts(request: Call, actor: NamedDependency[Actor], tables: NamedDependency[Tables]) -> Alerts:
     """`GET /api/v1/alerts` (BHC-64)."""
     must_be_operator(actor)
-    query = read_query(request)
+    query = read_listed(request)
     is_open, severity = IS_OPEN.read_or(query, None), SEVERITY.read_or(query, None)
     after, limit = AFTER_ALERT.read_or(query, None), LIMIT.read_or(query, DEFAULT_PAGE)
     async with tables.read(AFTER_SEQ.read_or(query, 0)) as (connection, seq):
