@@ -31,6 +31,7 @@ from support.exchange import BTC, LOT, SECOND_NS, UNIT, Crowd, Exchange
 from support.people import ALICE, BOB, OPERATOR, project_live
 from support.projected import crowded, rows_of
 
+MOST_LINES = 500
 TRADING = World.TRADING
 USER = Whose("user0", TRADING)
 ALL = OrderFilter()
@@ -47,6 +48,7 @@ async def walk(next_page: Callable[[Any], Awaitable[Page[Any]]], kind: type[Plac
         lines += page.lines
         if page.next is None:
             return lines
+        assert len(lines) < MOST_LINES, "the list goes round in circles"
         after = from_cursor(page.next, kind)
         assert after is not None
         page = await next_page(after)
