@@ -21,8 +21,8 @@ from fondaco.core.replies import Answer, OrderPlaced
 from fondaco.core.terms import Terms
 from fondaco.core.vocabulary import AccountKind, AccountStatus, OrderState, World
 from fondaco.domains.identity.tables import UserRole, UserRow, UserState
-from fondaco.engine.away import AwayEngine
 from fondaco.engine.live import Listing, LiveHouse, Owner
+from fondaco.engine.remote import RemoteEngine
 from fondaco.gateways.rest.app import build_app
 from fondaco.gateways.server import HouseServer
 from fondaco.infra.bus.local import LocalBus
@@ -52,12 +52,10 @@ BODY: Final = (
 SHORT, LONG = "/api/v1/orders", "/api/v1/orders/"
 
 
-class PromptEngine(AwayEngine):
+class PromptEngine(RemoteEngine):
     """Accepts every order at once and remembers none."""
 
-    async def submit(  # type: ignore[override] # this one does answer
-        self, account_id: int, command: Command, *, command_id: str, not_after_ns: int
-    ) -> Answer:
+    async def submit(self, account_id: int, command: Command, *, command_id: str, not_after_ns: int) -> Answer:
         """Accept it."""
         del account_id, command, command_id, not_after_ns
         return Answer(1, is_duplicate=False, reply=OrderPlaced(1_001, OrderState.OPEN, 0, 0, 0))
@@ -139,7 +137,7 @@ async def _serving(url: str, user_id: str) -> AsyncIterator[tuple[int, int]]:
 async def _serve(url: str, user_id: str, port: int) -> None:
     settings = Settings(serve=ServeSettings(development_tokens=True))
     database = Database(url, settings.database, application="benchmark")
-    engine = PromptEngine()
+    engine = PromptEngine(database, b"")
     live = LiveHouse(engine, database)
     live.listings[World.TRADING, SYMBOL] = Listing(TERMS, is_active=True)
     live.accounts[ACCOUNT] = Owner(ACCOUNT, user_id, World.TRADING, AccountKind.SPOT, "USDT", AccountStatus.ACTIVE)

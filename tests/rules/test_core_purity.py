@@ -26,15 +26,8 @@ IMPURE_CALLS = frozenset(
 CORE = tree.files("src/fondaco/core")
 SHELLS = frozenset(
     {
-        "archive.py",
-        "desk.py",
-        "follower.py",
-        "leader.py",
-        "listener.py",
-        "live.py",
-        "postgres_store.py",
-        "remote.py",
-        "store.py",
+        *("archive.py", "commanding.py", "desk.py", "follower.py", "leader.py", "listener.py", "live.py"),
+        *("postgres_store.py", "reading.py", "remote.py", "store.py"),
     }
 )
 """Modules that wait for seconds or join paths, and see no amount."""

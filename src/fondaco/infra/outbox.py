@@ -2,7 +2,8 @@
 
 `enqueue` writes a row; `Courier` hands it to the handler of its topic, later, at least once, and in the order of ids
 for each topic and key. A row that fails waits, longer each time, and the rows of its key wait behind it; after
-`MAX_ATTEMPTS` it is ``dead``: it stays in the table with its last error, an error is logged, and its key moves on.
+`MAX_ATTEMPTS` it is ``dead``: it stays in the table with its last error, an error is logged, and its key moves on. A
+handler may say more about a failure: `LaterError` never counts, `HopelessError` is the last.
 
 Transactions that write the same key at the same time have no order between them; take a lock on what they change
 before enqueueing where that matters.
@@ -57,6 +58,14 @@ PURGE_ROWS = 5_000
 
 Deliver: TypeAlias = Callable[[str, Mapping[str, Any], UUID], Awaitable[None]]
 """Takes topic, body and id of a row. May be called twice for the same id."""
+
+
+class LaterError(Exception):
+    """What a message is for is away. It is tried again for as long as that takes."""
+
+
+class HopelessError(Exception):
+    """Trying again would change nothing: the message is dead at once."""
 
 
 class OutboxState(StrEnum):
@@ -143,28 +152,31 @@ class Courier:
                 await connection.execute(update(OutboxRow).where(OutboxRow.id == row.id).values(outcome))
         return len(rows)
 
-    async def _deliver(self, row: Row[Any]) -> str | None:
+    async def _deliver(self, row: Row[Any]) -> Exception | None:
         """Call the handler; returns what went wrong."""
         handler = self._handlers.get(row.topic)
         if handler is None:
-            return f"No handler takes the topic {row.topic!r}."
+            return LookupError(f"No handler takes the topic {row.topic!r}.")
         try:
             async with asyncio.timeout(DELIVERY_TIMEOUT_S):
                 await handler(row.topic, row.body, row.id)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises, its row waits and the others go on
-            return f"{type(error).__name__}: {one_line(error)}"[:MAX_ERROR_CHARACTERS]
+            return error
         return None
 
-    def _outcome(self, row: Row[Any], error: str | None) -> dict[str, Any]:
+    def _outcome(self, row: Row[Any], error: Exception | None) -> dict[str, Any]:
         now, attempts = self._now(), row.attempts + 1
         if error is None:
             return {"state": OutboxState.SENT, "attempts": attempts, "sent_at": now, "last_error": None}
-        said = {"topic": row.topic, "key": row.key, "id": str(row.id), "attempts": attempts, "error": error}
-        if attempts >= MAX_ATTEMPTS:
+        wrong = f"{type(error).__name__}: {one_line(error)}"[:MAX_ERROR_CHARACTERS]
+        said = {"topic": row.topic, "key": row.key, "id": str(row.id), "attempts": attempts, "error": wrong}
+        if isinstance(error, LaterError):
+            attempts = min(attempts, MAX_ATTEMPTS - 1)
+        if attempts >= MAX_ATTEMPTS or isinstance(error, HopelessError):
             log.error("outbox.dead", **said)
-            return {"state": OutboxState.DEAD, "attempts": attempts, "last_error": error}
+            return {"state": OutboxState.DEAD, "attempts": attempts, "last_error": wrong}
         log.warning("outbox.failed", **said)
-        return {"attempts": attempts, "last_error": error, "next_attempt_at": now + retry_pause(attempts)}
+        return {"attempts": attempts, "last_error": wrong, "next_attempt_at": now + retry_pause(attempts)}
 
     def _now(self) -> datetime:
         return _moment(self._clock_us())

@@ -45,6 +45,8 @@ class ServeSettings(_Group):
     """TCP port; 0 lets the kernel choose one."""
     allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
     """Host headers (and WebSocket origins) that are answered. Others get 421, which stops DNS rebinding."""
+    read_wait_s: PositiveFloat = 2.0
+    """Seconds that a read with ``after_seq`` waits for the tables before it is answered 503."""
     drain_s: PositiveFloat = 5.0
     """Seconds that open requests get to finish after a stop signal."""
     development_tokens: bool = False

@@ -1,8 +1,11 @@
 """Tables made anew from the journal take the place of the old ones in one step, or not at all."""
 
+import asyncio
+
 import psycopg
 import pytest
 
+from fondaco.domains.risk import watch
 from fondaco.engine.projection import rebuilding
 from fondaco.engine.projection.projection import Projection, open_projection
 from fondaco.engine.projection.rebuilding import (
@@ -15,8 +18,10 @@ from fondaco.engine.projection.rebuilding import (
 )
 from fondaco.engine.store import FencedError
 from fondaco.infra.database import Database, DatabaseUnavailableError
+from support.people import OPERATOR
 from support.projected import Journal, contents, crowded, rows_of
 from support.stored import execute
+from support.waiting import eventually
 
 STRUCTURE = """
 SELECT c.relname, c.reloptions::text, pg_get_partkeydef(c.oid),
@@ -158,6 +163,35 @@ async def test_what_staff_has_acknowledged_stays_acknowledged(database: Database
     await rebuild(database, Journal(batches))
     assert await rows_of(database, query) == before
     assert [by for _, _, by in before].count("ann") == 1
+
+
+async def test_what_staff_acknowledges_while_tables_change_places_stays_acknowledged(database: Database) -> None:
+    """BHC-64: one who began before is waited for, one who comes meanwhile writes into the new table."""
+    batches = crowded(seed=1, batches=24)
+    await (await open_projection(database)).write(batches)
+    ids = [id_ for (id_,) in await rows_of(database, "SELECT id FROM risk_alerts ORDER BY id")]
+    async with database.driver_transaction() as connection:
+        assert await watch.acknowledge(connection, OPERATOR, ids[0]) is not None
+        rebuilding_ = asyncio.create_task(rebuild(database, Journal(batches)))
+        await eventually(lambda: waits(database, 1))
+        later = asyncio.create_task(acknowledge(database, ids[1]))
+        await eventually(lambda: waits(database, 2))
+    await rebuilding_
+    await later
+    found = await rows_of(database, "SELECT id FROM risk_alerts WHERE acknowledged_at IS NOT NULL ORDER BY id")
+    assert [id_ for (id_,) in found] == ids[:2]
+
+
+async def acknowledge(database: Database, alert_id: int) -> None:
+    """Acknowledge an alert in a transaction of its own."""
+    async with database.driver_transaction() as connection:
+        assert await watch.acknowledge(connection, OPERATOR, alert_id) is not None
+
+
+async def waits(database: Database, count: int) -> bool:
+    """Whether so many sessions wait for the alerts' table."""
+    waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'public.risk_alerts'::regclass AND NOT granted"
+    return (await rows_of(database, waiting)) == [(count,)]
 
 
 async def test_an_empty_set_of_tables_is_made_twice_without_harm(database: Database) -> None:

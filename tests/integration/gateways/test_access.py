@@ -7,6 +7,7 @@ The endpoints are the application's own. One that `CALLS` does not know fails he
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import NamedTuple
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -46,6 +47,7 @@ OWN = Rule(OK, "unknown_account", OK)
 TRADING = Rule(OK, "unknown_account", "not_yours")
 OPERATING = Rule("operators_only", "operators_only", OK)
 FOR_ONESELF = Rule(OK, OK, OK)
+ONESELF = Rule(OK, "unknown_user", OK)
 
 
 async def placing(floor: Floor) -> Call:
@@ -114,6 +116,37 @@ async def lifting(floor: Floor) -> Call:
     return Call("/breakers?world=external")
 
 
+async def creating_a_user(_: Floor) -> Call:
+    return Call("/users", {"email": f"{uuid4()}@example.com"})
+
+
+async def reading_an_order(floor: Floor) -> Call:
+    order = await floor.placed("alice")
+    return Call(f"/orders/{order['order_id']}?after_seq={order['seq']}")
+
+
+async def acknowledging(floor: Floor) -> Call:
+    async with floor.house.database.driver_transaction() as connection:
+        await connection.execute("DELETE FROM risk_alerts")
+        await connection.execute(
+            "INSERT INTO risk_alerts (id, severity, kind, message, entity_type, entity_id, created_at)"
+            " VALUES (1, 'low', 'tested', 'tested', 'account', '1000', now())"
+        )
+    return Call("/alerts/1/acknowledgement")
+
+
+def reading(path: str) -> Make:
+    """Read something of alice's; ``path`` names her account or herself."""
+
+    async def make(floor: Floor) -> Call:
+        seq = await floor.engine.client.read(lambda machine: machine.seq)
+        separator = "&" if "?" in path else "?"
+        alice = floor["alice"]
+        return Call(f"{path.format(account=alice.account_id, user=alice.user_id)}{separator}after_seq={seq}")
+
+    return make
+
+
 async def demo_account(floor: Floor) -> int:
     """A fresh demo account of alice's."""
     answer = await floor.ask("alice", "POST", "/accounts", {})
@@ -137,10 +170,36 @@ CALLS: dict[str, tuple[Make, Rule] | None] = {
     "PUT /api/v1/risk/limits": (setting_limit, OPERATING),
     "POST /api/v1/breakers": (tripping, OPERATING),
     "DELETE /api/v1/breakers": (lifting, OPERATING),
+    "POST /api/v1/users": (creating_a_user, OPERATING),
+    "GET /api/v1/users": (reading("/users"), OPERATING),
+    "GET /api/v1/users/{user_id:str}": (reading("/users/{user}"), ONESELF),
+    "GET /api/v1/users/{user_id:str}/orders": (reading("/users/{user}/orders"), ONESELF),
+    "GET /api/v1/accounts": (reading("/accounts"), FOR_ONESELF),
+    "GET /api/v1/accounts/{account_id:str}": (reading("/accounts/{account}"), OWN),
+    "GET /api/v1/accounts/{account_id:str}/balances": (reading("/accounts/{account}/balances"), OWN),
+    "GET /api/v1/accounts/{account_id:str}/ledger": (reading("/accounts/{account}/ledger"), OWN),
+    "GET /api/v1/orders": (reading("/orders?account_id={account}"), OWN),
+    "GET /api/v1/orders/{order_id:str}": (reading_an_order, Rule(OK, "unknown_order", OK)),
+    "GET /api/v1/trades": (reading("/trades?account_id={account}"), OWN),
+    "GET /api/v1/positions": (reading("/positions?account_id={account}"), OWN),
+    "GET /api/v1/results": (reading("/results"), FOR_ONESELF),
+    "GET /api/v1/reports/symbols": (reading("/reports/symbols"), OPERATING),
+    "GET /api/v1/reports/leaders": (reading("/reports/leaders"), OPERATING),
+    "GET /api/v1/risk/limits": (reading("/risk/limits"), FOR_ONESELF),
+    "GET /api/v1/breakers": (reading("/breakers"), FOR_ONESELF),
+    "GET /api/v1/alerts": (reading("/alerts"), OPERATING),
+    "POST /api/v1/alerts/{alert_id:str}/acknowledgement": (acknowledging, OPERATING),
     **dict.fromkeys(
         (
             *("GET /candles", "GET /api/v1/candles", "GET /api/v1/ticks", "GET /api/v1/prices", "GET /api/v1/symbols"),
-            *("GET /api/v1/gaps", "GET /api/v1/feed", "GET /health", "GET /ready", "GET /metrics"),
+            *(
+                "GET /api/v1/gaps",
+                "GET /api/v1/feed",
+                "GET /api/v1/instruments",
+                "GET /health",
+                "GET /ready",
+                "GET /metrics",
+            ),
             *("GET /schema", "GET /schema/openapi.json", "GET /schema/{path:str}"),
         ),
         ANYBODY,
@@ -162,7 +221,7 @@ def said(answer: httpx.Response) -> str:
     if not answer.is_success:
         code: str = body["code"]
         return code
-    problems = [each["problem"]["code"] for each in body.get("results", []) if each["problem"]]
+    problems = [each["problem"]["code"] for each in body.get("results", []) if each.get("problem")]
     return problems[0] if problems else OK
 
 

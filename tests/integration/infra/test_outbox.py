@@ -151,7 +151,11 @@ async def test_a_topic_without_a_handler_waits_with_its_reason(database: Databas
     await put(database, 1, topic="unknown")
     assert await Courier(database, {}).deliver_batch() == 1
     (row,) = await rows(database)
-    assert (row.state, row.attempts, row.last_error) == ("waiting", 1, "No handler takes the topic 'unknown'.")
+    assert (row.state, row.attempts, row.last_error) == (
+        "waiting",
+        1,
+        "LookupError: No handler takes the topic 'unknown'.",
+    )
 
 
 async def test_two_couriers_share_the_work_and_no_message_is_in_two_hands(database: Database) -> None:

@@ -5,7 +5,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from fondaco.app.configuration import begin
-from fondaco.app.processes.parts import house_parts, run, settle, until_stopped
+from fondaco.app.processes.parts import house_parts, remote_engine, run, settle, until_stopped
+from fondaco.engine.commanding import command_handlers
 from fondaco.infra.jobs import run_jobs
 from fondaco.infra.settings import Settings
 from fondaco.market.jobs import market_handlers, market_jobs
@@ -17,8 +18,10 @@ def jobs(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> None:
 
 
 async def _jobs(settings: Settings, *, supervised: bool) -> None:
-    async with house_parts(settings, "jobs", supervised=supervised) as (database, bus):
+    async with (
+        house_parts(settings, "jobs", supervised=supervised) as (database, bus),
+        remote_engine(settings, database) as engine,
+    ):
         settle()
-        await until_stopped(
-            run_jobs(settings, database, periodic=market_jobs(settings.market), handlers=market_handlers(bus))
-        )
+        handlers = {**market_handlers(bus), **command_handlers(engine)}
+        await until_stopped(run_jobs(settings, database, periodic=market_jobs(settings.market), handlers=handlers))

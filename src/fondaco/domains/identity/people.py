@@ -29,7 +29,7 @@ class Person(msgspec.Struct, frozen=True, gc=False):
 
 async def find_person(connection: AsyncConnection, who: str) -> Person | None:
     """Find a user by id or by e-mail address, in whatever case it is written."""
-    condition = _is(who)
+    condition = is_who(who)
     if condition is None:
         return None
     row = (await connection.execute(select(UserRow.id, UserRow.role, UserRow.status).where(condition))).one_or_none()
@@ -41,8 +41,8 @@ async def set_state(connection: AsyncConnection, user_id: str, state: UserState)
     await connection.execute(update(UserRow).where(UserRow.id == UUID(user_id)).values(status=state))
 
 
-def _is(who: str) -> ColumnElement[bool] | None:
-    """The condition that finds a user; None when the text can be nobody's id or address."""
+def is_who(who: str) -> ColumnElement[bool] | None:
+    """The condition that finds a user by id or address; None when the text can be nobody's id or address."""
     if len(who) > MAX_WHO or not who.isprintable():
         return None
     if "@" in who:

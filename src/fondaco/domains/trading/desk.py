@@ -35,7 +35,7 @@ KNOWN_WAIT_S: Final = 2.0
 """How long an answer is held back until this process knows what it tells of."""
 _ADMISSION: Final = "\nadmission"
 """The key under which a user is let in: the same for every try, and none that a client can send."""
-_DEFAULT_QUOTE: Final = "USDT"
+DEFAULT_QUOTE: Final = "USDT"
 """The quote of a symbol that names its base alone."""
 
 AnyReply = TypeVar("AnyReply", bound=Reply)
@@ -90,7 +90,7 @@ class Desk:
         """The terms of a symbol in whatever spelling, also of one that is closed. Raises `RefusedError`."""
         symbol = canonical_symbol(spelling)
         listings = self.live.listings
-        listing = listings.get((world, symbol)) or listings.get((world, symbol + _DEFAULT_QUOTE))
+        listing = listings.get((world, symbol)) or listings.get((world, symbol + DEFAULT_QUOTE))
         if listing is None:
             raise RefusedError(Refusal.UNKNOWN_SYMBOL)
         return listing.terms

@@ -59,6 +59,8 @@ VALUES (%s, %s, %s, %b, clock_timestamp())
 ON CONFLICT (name) DO UPDATE SET batch_no = excluded.batch_no, seq = excluded.seq, chain_hash = excluded.chain_hash,
     updated_at = excluded.updated_at
 """  # noqa: S608 - a name of ours
+_NOBODY_ACKNOWLEDGES = f"LOCK TABLE {LIVE_SCHEMA}.risk_alerts IN EXCLUSIVE MODE"
+"""Who is just doing so is waited for, and carried over; who comes now waits, and finds the new table."""
 _ACKNOWLEDGED = f"""
 UPDATE {BUILDING}.risk_alerts n SET acknowledged_at = o.acknowledged_at, acknowledged_by = o.acknowledged_by
 FROM {LIVE_SCHEMA}.risk_alerts o WHERE o.id = n.id AND o.acknowledged_at IS NOT NULL
@@ -128,6 +130,7 @@ async def _exchange(database: Database, built: Mark) -> bool:
         if found is not None and found[0] > built.batch_no:
             return False
         await use_schema(connection, LIVE_SCHEMA)
+        await connection.execute(_NOBODY_ACKNOWLEDGES.encode())
         await connection.execute(_ACKNOWLEDGED.encode())
         views = await (await connection.execute(_VIEWS, (LIVE_SCHEMA, list(TABLES)))).fetchall()
         for schema, name, _ in views:

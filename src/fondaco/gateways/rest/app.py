@@ -30,9 +30,21 @@ from fondaco.domains.identity.api import Actor
 from fondaco.domains.trading.api import AccountService, Desk, GoverningService, TradingService
 from fondaco.engine.live import LiveHouse
 from fondaco.engine.port import Engine
+from fondaco.engine.reading import Tables
 from fondaco.gateways.actors import Actors
 from fondaco.gateways.asgi import Message, Receive, Scope, Send
-from fondaco.gateways.rest import accounts, governing, health, market, orders
+from fondaco.gateways.rest import (
+    accounts,
+    governing,
+    health,
+    history,
+    instruments,
+    market,
+    orders,
+    people,
+    reports,
+    watch,
+)
 from fondaco.gateways.rest.bodies import MAX_BODY_BYTES, body_too_large
 from fondaco.gateways.rest.entry import OrderEntry
 from fondaco.gateways.rest.hosts import HostCheck
@@ -51,6 +63,20 @@ SAFE_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"
 DESCRIPTION = (
     "Trading and market data of the house. Errors are problem documents (RFC 9457) with a stable `code`. Amounts are "
     "decimal text. Live data: the WebSocket `/api/v1/stream`, described in docs/stream.md."
+)
+
+
+HANDLERS = (
+    *orders.HANDLERS,
+    *accounts.HANDLERS,
+    *history.HANDLERS,
+    *instruments.HANDLERS,
+    *reports.HANDLERS,
+    *people.HANDLERS,
+    *watch.HANDLERS,
+    *governing.HANDLERS,
+    *market.HANDLERS,
+    *health.HANDLERS,
 )
 
 
@@ -89,9 +115,11 @@ def build_app(
         "database": database,
         "actors": actors,
         "entry": entry,
+        "desk": desk,
         "trading": trading,
         "account_service": AccountService(desk, actors.person, settings.trading.demo_grant),
         "governing": GoverningService(desk),
+        "tables": Tables(database, wait_s=settings.serve.read_wait_s),
     }
     api = _litestar(parts, actors, [stream.running(), _kept_up(live)])
     return FrontDoor(HostCheck(settings.serve.allowed_hosts), entry, api, stream, Terminal(page), counters)
@@ -104,7 +132,7 @@ def _litestar(
         return await actors.of(request.scope["headers"])
 
     return Litestar(
-        [*orders.HANDLERS, *accounts.HANDLERS, *governing.HANDLERS, *market.HANDLERS, *health.HANDLERS],
+        HANDLERS,
         dependencies={
             **{name: _provided(part) for name, part in parts.items()},
             "actor": Provide(actor),

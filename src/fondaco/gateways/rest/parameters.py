@@ -111,11 +111,23 @@ def decoded_query(query_string: bytes) -> dict[str, str]:
     return query
 
 
+def read_listed(request: Request[Any, Any, Any]) -> dict[str, str]:
+    """Decode the query string; a name that the endpoint does not list is refused, since it was meant to matter."""
+    query = read_query(request)
+    documented: Any = request.route_handler.operation_class  # made by `operation`, which notes the names
+    unknown = sorted(query.keys() - documented.query_names)
+    if unknown:
+        raise ProblemError("too_many_parameters", f"This endpoint knows no parameter {shown(unknown[0])}.")
+    return query
+
+
 def operation(*parameters: QueryParameter[Any], body: RequestBody | None = None) -> type[Operation]:
     """The OpenAPI operation of an endpoint with these parameters and this body."""
 
     @dataclass
     class DocumentedOperation(Operation):
+        query_names = frozenset(each.name for each in parameters if each.place == "query")
+
         def __post_init__(self) -> None:
             self.parameters = [each.documented() for each in parameters]
             self.request_body = body

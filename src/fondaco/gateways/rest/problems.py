@@ -19,6 +19,7 @@ from litestar.openapi.spec import Example
 from fondaco.core.refusals import SENTENCES, Refusal
 from fondaco.domains.trading.api import BadAmountError, NotYoursError, RefusedError, TradingError
 from fondaco.engine.port import OutcomeUnknownError, OverloadedError
+from fondaco.engine.reading import NotThereYetError
 from fondaco.gateways.asgi import Scope, Send
 from fondaco.gateways.rest.refusals import status_of
 from fondaco.infra.bus.port import BusUnavailableError
@@ -54,6 +55,9 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "bad_range": Kind(400, "Empty range", "`from` must be before `to`."),
         "bad_id": Kind(400, "Bad id", "Give an id: a whole number of at most 19 digits."),
         "bad_flag": Kind(400, "Bad flag", "Give `true` or `false`."),
+        "bad_cursor": Kind(400, "Bad cursor", "Give the `next` of a page of this very list, or leave it out to begin."),
+        "bad_word": Kind(400, "Bad word", "Give one of the words that `detail` lists."),
+        "bad_email": Kind(400, "Bad address", "Give one e-mail address of at most 254 characters."),
         "bad_json": Kind(400, "Bad JSON", "Send one JSON object as the body."),
         "bad_body": Kind(
             400, "Bad body", "`detail` names the field. Amounts are text, not numbers; unknown fields are refused."
@@ -76,6 +80,9 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             404, "Terminal not built", "Build the terminal with `./dev up`, or install Fondaco from a wheel."
         ),
         "method_not_allowed": Kind(405, "Method not allowed", "The header `Allow` lists the methods of this path."),
+        "alert_acknowledged": Kind(
+            409, "Already acknowledged", "Nothing is left to do: `detail` says who has seen it."
+        ),
         "body_too_large": Kind(413, "Body too large", "Send a shorter body; `detail` names the limit."),
         "host_not_allowed": Kind(
             421, "Host not allowed", "Use a host name of the setting `serve.allowed_hosts`, or add yours to it."
@@ -86,6 +93,9 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "feed_unavailable": Kind(503, "No feed yet", "The house is still choosing its feed; try again in a moment."),
         "engine_away": Kind(
             503, "Engine away", "The engine is being started or replaced; nothing was done. Try again in a moment."
+        ),
+        "not_there_yet": Kind(
+            503, "Not there yet", "The tables have not come to `after_seq` in time; read again in a moment."
         ),
         "queue_full": Kind(503, "Queue full", "More is asked than the engine can do; nothing was done. Try again."),
         "follower_behind": Kind(
@@ -175,6 +185,8 @@ def translate(error: Exception) -> ProblemError:
             return ProblemError("database_unavailable", "The database cannot be reached now; stored data will be back.")
         case BusUnavailableError():
             return ProblemError("bus_unavailable", "The bus cannot be reached now.")
+        case NotThereYetError():
+            return ProblemError("not_there_yet", str(error))
         case TradingError():
             return _of_trading(error)
         case OverloadedError():

@@ -15,10 +15,10 @@ from fondaco.domains.identity.api import Actor, UserRole
 from fondaco.domains.trading.desk import MAX_KEY, Desk
 from fondaco.domains.trading.errors import OperatorsOnlyError, RefusedError
 from fondaco.domains.trading.shapes import MAX_BATCH_ORDERS
-from fondaco.engine.away import AwayEngine
 from fondaco.engine.live import LiveHouse, Owner
 from fondaco.engine.port import OutcomeUnknownError, OverloadedError
-from fondaco.engine.queries import LookAtAccount, OrderSeen
+from fondaco.engine.queries import LookAtAccount, OrderSeen, Query, Seen
+from fondaco.engine.remote import RemoteEngine
 from fondaco.infra.database import Database
 from fondaco.infra.settings import DatabaseSettings
 
@@ -36,16 +36,18 @@ class Sent(NamedTuple):
     not_after_ns: int
 
 
-class Witness(AwayEngine):
+NOWHERE = Database("postgresql://nobody@127.0.0.1:1/none", DatabaseSettings(), application="test")
+
+
+class Witness(RemoteEngine):
     """Notes what is submitted, and answers, or never does."""
 
     def __init__(self, *, answers: bool = True) -> None:
+        super().__init__(NOWHERE, b"")
         self.sent: list[Sent] = []
         self._answers = answers
 
-    async def submit(  # type: ignore[override] # this one does answer
-        self, account_id: int, command: Command, *, command_id: str, not_after_ns: int
-    ) -> Answer:
+    async def submit(self, account_id: int, command: Command, *, command_id: str, not_after_ns: int) -> Answer:
         """Note it."""
         self.sent.append(Sent(account_id, command_id, not_after_ns))
         if not self._answers:
@@ -53,16 +55,15 @@ class Witness(AwayEngine):
         assert command == CANCEL
         return Answer(7, is_duplicate=False, reply=OrderCancelled(1_005, 1))
 
-    async def look(self, query: object) -> OrderSeen:  # type: ignore[override] # this one never answers
+    async def look(self, query: Query) -> Seen:
         """Never answer."""
         del query
-        never: asyncio.Future[OrderSeen] = asyncio.get_running_loop().create_future()
+        never: asyncio.Future[Seen] = asyncio.get_running_loop().create_future()
         return await never
 
 
 def desk(engine: Witness, *, is_ready: bool = True) -> Desk:
-    nowhere = Database("postgresql://nobody@127.0.0.1:1/none", DatabaseSettings(), application="test")
-    live = LiveHouse(engine, nowhere)
+    live = LiveHouse(engine, NOWHERE)
     live.accounts[OWNER.account_id] = OWNER
     if is_ready:
         live.ready.set()
