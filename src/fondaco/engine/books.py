@@ -41,7 +41,7 @@ _RESTING: Final = """
 """
 """What rests. An order that waits for its price, or in line after it came, is pending; nothing else stays out."""
 _TRADES: Final = """
-    SELECT p.world, p.symbol, t.id, (extract(epoch FROM t.created_at) * 1000)::bigint,
+    SELECT p.world, p.symbol, t.id, floor(extract(epoch FROM t.created_at) * 1000)::bigint,
            t.price / p.tick, t.quantity / p.lot, t.taker_side = 'buy'
     FROM trading_pairs p, LATERAL (
         SELECT * FROM trades WHERE world = p.world AND symbol = p.symbol ORDER BY id DESC LIMIT %s
@@ -62,17 +62,28 @@ class Print(NamedTuple):
     taker: Side
 
 
-class Changes(NamedTuple):
-    """What commands ``first_seq`` to ``seq`` did to a market. Levels are as they stand now; one of no lots is gone."""
+class LevelChanges(NamedTuple):
+    """What commands ``first_seq`` to ``seq`` did to a book: levels as they stand now, one of no lots is gone."""
 
     key: MarketKey
     first_seq: int
     seq: int
     bids: list[Depth]
     asks: list[Depth]
+
+
+class NewTrades(NamedTuple):
+    """The trades of commands ``first_seq`` to ``seq``, oldest first."""
+
+    key: MarketKey
+    first_seq: int
+    seq: int
     trades: list[Print]
     dropped: int
     """Trades that were pushed out before anybody took them."""
+
+
+Changes: TypeAlias = LevelChanges | NewTrades
 
 
 class Ladder:
@@ -124,35 +135,31 @@ class Ladder:
 class LiveBook:
     """One market: both sides of its book, and its last trades."""
 
-    __slots__ = ("asks", "bids", "dropped", "key", "new_trades", "taken_seq", "trades")
+    __slots__ = ("asks", "bids", "dropped", "key", "levels_seq", "new_trades", "trades", "trades_seq")
 
-    def __init__(self, key: MarketKey, taken_seq: int) -> None:
+    def __init__(self, key: MarketKey, seq: int) -> None:
         self.key = key
         self.bids = Ladder(Side.BUY)
         self.asks = Ladder(Side.SELL)
-        self.taken_seq = taken_seq
-        """Up to here changes have been taken."""
+        self.levels_seq = self.trades_seq = seq
+        """The end of the changes that were taken last."""
         self.trades: deque[Print] = deque(maxlen=KEPT_TRADES)
         """The last trades that have been taken, oldest first."""
         self.new_trades: deque[Print] = deque(maxlen=MAX_NEW_TRADES)
         self.dropped = 0
 
-    def take(self, seq: int) -> Changes:
-        """What has changed since this was last asked, the last time at ``taken_seq``."""
-        trades = list(self.new_trades)
-        self.trades.extend(trades)
-        self.new_trades.clear()
-        changes = Changes(
-            self.key,
-            self.taken_seq + 1,
-            seq,
-            self.bids.take_changed(),
-            self.asks.take_changed(),
-            trades,
-            self.dropped,
-        )
-        self.taken_seq, self.dropped = seq, 0
-        return changes
+    def take(self, seq: int) -> Iterable[Changes]:
+        """What has changed up to a command since this was last asked."""
+        bids, asks = self.bids.take_changed(), self.asks.take_changed()
+        if bids or asks:
+            yield LevelChanges(self.key, self.levels_seq + 1, seq, bids, asks)
+            self.levels_seq = seq
+        if self.new_trades:
+            trades = list(self.new_trades)
+            self.trades.extend(trades)
+            yield NewTrades(self.key, self.trades_seq + 1, seq, trades, self.dropped)
+            self.trades_seq, self.dropped = seq, 0
+            self.new_trades.clear()
 
 
 class Books:
@@ -182,7 +189,7 @@ class Books:
     def take_changes(self) -> list[Changes]:
         """What has changed since this was last asked, market by market."""
         changed, self._changed = self._changed, {}
-        return [book.take(self.seq) for book in changed]
+        return [changes for book in changed for changes in book.take(self.seq)]
 
     async def load(self, connection: PsycopgConnection) -> None:
         """Begin anew with the tables."""

@@ -10,7 +10,7 @@ from fondaco.core.commands import Submission
 from fondaco.core.events import Trade
 from fondaco.core.machine import Machine
 from fondaco.core.vocabulary import World
-from fondaco.engine.books import MAX_NEW_TRADES, Books, LiveBook
+from fondaco.engine.books import MAX_NEW_TRADES, Books, LiveBook, NewTrades
 from fondaco.engine.journal import Mark
 from fondaco.engine.live import decode_events
 from support.command_stream import stream
@@ -58,20 +58,22 @@ def test_books_equal_the_engine_s_after_many_random_commands() -> None:
 def test_whoever_applies_the_changes_to_nothing_has_the_book(size: int) -> None:
     machine, books = Machine(), Books()
     held: dict[tuple[World, str, Side], dict[int, Depth]] = {}
-    ends: dict[tuple[World, str], int] = {}
+    ends: dict[tuple[type, tuple[World, str]], int] = {}
     trade_ids: dict[tuple[World, str], int] = {}
     for events, mark in batches(machine, seed=12, count=7_000, size=size):
         books.hear(decode_events(events), mark)
         for changes in books.take_changes():
             assert changes.first_seq <= changes.seq == mark.seq
-            if changes.key in ends:
-                assert changes.first_seq == ends[changes.key] + 1, "no hole"
-            ends[changes.key] = changes.seq
+            if (end := ends.get((type(changes), changes.key))) is not None:
+                assert changes.first_seq == end + 1, "no hole"
+            ends[type(changes), changes.key] = changes.seq
+            if isinstance(changes, NewTrades):
+                for each in changes.trades:
+                    assert each.trade_id == trade_ids.get(changes.key, 0) + 1
+                    trade_ids[changes.key] = each.trade_id
+                continue
             for side, levels in ((Side.BUY, changes.bids), (Side.SELL, changes.asks)):
                 held.setdefault((*changes.key, side), {}).update({each.price: each for each in levels})
-            for each in changes.trades:
-                assert each.trade_id == trade_ids.get(changes.key, 0) + 1
-                trade_ids[changes.key] = each.trade_id
     for key, market in machine.house.markets.items():
         assert trade_ids.get(key, 0) == market.trade_id
         for side in Side:
@@ -90,6 +92,7 @@ def test_trades_that_nobody_takes_are_bounded_and_counted() -> None:
     for _ in range(rounds):
         books.hear([each for each in told if isinstance(each, Trade)], mark)
     (changes,) = [each for each in books.take_changes() if each.key == key]
+    assert isinstance(changes, NewTrades)
     assert len(changes.trades) == MAX_NEW_TRADES
     assert changes.dropped == rounds * trades - MAX_NEW_TRADES
     assert changes.trades[-1].trade_id == trades
