@@ -1,7 +1,8 @@
 """`fondaco.core` is pure: a replayed journal and a backtest must run through the very code that trades.
 
 So core may import a short list of the standard library, msgspec, numpy, numba with its llvmlite, and itself; it calls
-nothing that reads the world or differs from run to run; and neither core nor engine lets a float near an amount.
+nothing that reads the world or differs from run to run; and neither core nor engine nor trading lets a float near an
+amount.
 """
 
 import ast
@@ -23,13 +24,13 @@ IMPURE_CALLS = frozenset(
 """``hash`` and ``id`` too: they differ from process to process."""
 
 CORE = tree.files("src/fondaco/core")
-SHELLS = frozenset({"archive.py", "follower.py", "leader.py", "postgres_store.py", "store.py"})
-"""Modules of the engine that wait for seconds or join paths, and see no amount."""
+SHELLS = frozenset({"archive.py", "desk.py", "follower.py", "leader.py", "live.py", "postgres_store.py", "store.py"})
+"""Modules that wait for seconds or join paths, and see no amount."""
 MONEY = [
     *CORE,
     *(
         path
-        for path in tree.files("src/fondaco/engine")
+        for path in tree.files("src/fondaco/engine", "src/fondaco/domains/trading")
         if path.name not in SHELLS and path.parent.name != "simulation"
     ),
 ]

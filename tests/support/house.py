@@ -11,9 +11,13 @@ from typing import Any, TypeVar
 
 import httpx
 import msgspec
+from litestar import Litestar
 from websockets import Origin
 from websockets.asyncio.client import ClientConnection, connect
 
+from fondaco.engine.away import AwayEngine
+from fondaco.engine.live import LiveHouse
+from fondaco.engine.port import Engine
 from fondaco.gateways.rest.app import FrontDoor, build_app
 from fondaco.gateways.server import HouseServer
 from fondaco.gateways.ws.stream import STREAM_PATH
@@ -45,11 +49,21 @@ T = TypeVar("T")
 class House:
     """The application, what it reads from, and the doors to it."""
 
-    def __init__(self, settings: Settings, database: Database, page: Path | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        page: Path | None = None,
+        *,
+        engine: Engine | None = None,
+        live: LiveHouse | None = None,
+    ) -> None:
         self.settings = settings
         self.database = database
         self.bus = LocalBus(settings.bus)
-        self.app: FrontDoor = build_app(settings, database, self.bus, page=page)
+        engine = engine or AwayEngine()
+        self.live = live or LiveHouse(engine, database)
+        self.app: FrontDoor = build_app(settings, database, self.bus, engine, self.live, page=page)
         self.store = TickStore(database)
         self.port = 0
         self.path = STREAM_PATH
@@ -113,6 +127,11 @@ class House:
         await self.bus.ack(TICKS_STREAM, RECORDERS, entry_ids)
         stored = Stored(entry_ids, done.candles)
         await self.bus.publish(STORED_CHANNEL, encode_stored(stored))
+
+
+def described_api(settings: Settings, database: Database) -> Litestar:
+    """The API of an application that nobody asks: for its routes and its document."""
+    return House(settings, database).app.api
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Seeded orders of Alice and Bob for engines that run by the clock: what rests, meets, waits, is changed and taken back.
+"""Seeded orders of Alice and Bob for engines that run by the clock: what rests, meets, waits, changes, is taken back.
 
 `support.command_stream` has everything that an engine can be told, at moments of its own. This has what moves a book.
 """
@@ -37,7 +37,9 @@ class OrderFlow:
     def next(self) -> tuple[int, Command]:
         """An account and its next command."""
         account = self._random.choice((ALICE, BOB))
-        do = self._random.choices((self._limit, self._cancel, self._amend, self._waiting, self._all), (55, 20, 15, 9, 1))
+        do = self._random.choices(
+            (self._limit, self._cancel, self._amend, self._waiting, self._all), (55, 20, 15, 9, 1)
+        )
         return account, do[0](account)
 
     def hear(self, account: int, reply: Reply) -> None:

@@ -1,8 +1,8 @@
 """What happens to the accounts that somebody listens to, command by command, kept a while for those who come back.
 
 Events of accounts that nobody has asked for cost one look into a dictionary. What one command did to one account is an
-`Effect`: rows as they stood after it, and every trade. Effects carry the number of their command, so that whoever holds the account as it was after command N goes on with
-those above N and neither misses one nor has one twice.
+`Effect`: rows as they stood after it, and every trade. Effects carry the number of their command, so that whoever holds
+the account as it was after command N goes on with those above N and neither misses one nor has one twice.
 
 Invariants:
     A log has every effect after ``since_seq``, up to ``seq``.

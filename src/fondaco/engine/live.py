@@ -1,4 +1,4 @@
-"""What a process at the edge knows of the house without asking: its instruments and accounts, kept up by the events.
+"""What a process at the edge knows of the house without asking: assets, instruments, accounts, kept up by the events.
 
 It begins with the tables, as they stand together with their watermark, and takes from the stream every batch that they
 did not have yet. When the stream starts over, so does this. Where the two meet nothing is missing or counts twice.
@@ -13,7 +13,7 @@ import msgspec
 import structlog
 from psycopg.rows import dict_row
 
-from fondaco.core.events import Event, InstrumentClosed, InstrumentListed
+from fondaco.core.events import AssetListed, Event, InstrumentClosed, InstrumentListed
 from fondaco.core.listings import Asset, Instrument
 from fondaco.core.state import Account
 from fondaco.core.terms import Terms
@@ -30,6 +30,7 @@ RETRY_S: Final = 0.1
 
 _REPEATABLE: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _WATERMARK: Final = "SELECT batch_no, seq, chain_hash FROM watermarks WHERE name = %s"
+_ASSETS: Final = "SELECT code, scale FROM assets"
 _ACCOUNTS: Final = "SELECT id, user_id, world, kind, currency, status FROM accounts ORDER BY id"
 _PAIRS: Final = "SELECT * FROM trading_pairs"
 
@@ -67,15 +68,17 @@ class Part(Protocol):
 
 
 class LiveHouse:
-    """Instruments and accounts, and whatever further parts hang on.
+    """Assets, instruments and accounts, and whatever further parts hang on.
 
     Args:
         engine: whose events these are.
         database: where its tables are.
-        parts: loaded and told in this order, after instruments and accounts.
+        parts: loaded and told in this order, after assets, instruments and accounts.
     """
 
     def __init__(self, engine: Engine, database: Database, parts: Sequence[Part] = ()) -> None:
+        self.assets: dict[str, int] = {}
+        """The scale of each asset, by its code."""
         self.listings: dict[tuple[World, str], Listing] = {}
         self.accounts: dict[int, Owner] = {}
         self.accounts_of: dict[str, list[int]] = {}
@@ -90,12 +93,14 @@ class LiveHouse:
         # Most events are none of these: a look into a dictionary passes them by.
         self._told: Final[dict[type, Callable[[Any], None]]] = {
             Account: self._hear_account,
+            AssetListed: self._hear_asset,
             InstrumentListed: self._hear_listed,
             InstrumentClosed: self._hear_closed,
         }
 
     def attach(self, part: Part) -> None:
-        """Hang on a further part, after those that are there. To be done before this runs."""
+        """Hang on a further part, after those that are there."""
+        assert self.mark is None, "what has begun already cannot be told from its beginning"
         self._parts.append(part)
 
     async def run(self) -> None:
@@ -140,6 +145,7 @@ class LiveHouse:
 
     async def _load_parts(self, connection: PsycopgConnection) -> None:
         self.listings, self.accounts, self.accounts_of = {}, {}, {}
+        self.assets = dict(await (await connection.execute(_ASSETS)).fetchall())
         async with connection.cursor(row_factory=dict_row) as cursor:
             for row in await (await cursor.execute(_PAIRS)).fetchall():
                 terms = _terms(row)
@@ -166,6 +172,9 @@ class LiveHouse:
 
     def _hear_account(self, event: Account) -> None:
         self._know(Owner(event.account_id, event.user_id, event.world, event.kind, event.currency, event.status))
+
+    def _hear_asset(self, event: AssetListed) -> None:
+        self.assets[event.code] = event.scale
 
     def _hear_listed(self, event: InstrumentListed) -> None:
         self.listings[event.terms.world, event.terms.instrument.symbol] = Listing(event.terms, is_active=True)

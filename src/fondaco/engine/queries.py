@@ -24,13 +24,20 @@ class LookAtAccount(Message, frozen=True, tag="look_at_account"):
     account_id: int
 
 
+class LookAtOrder(Message, frozen=True, tag="look_at_order"):
+    """An order of an account."""
+
+    account_id: int
+    order_id: int
+
+
 class CheckOrder(Message, frozen=True, tag="check_order"):
     """Whether an order would be accepted now."""
 
     order: PlaceOrder
 
 
-Query: TypeAlias = LookAtAccount | CheckOrder
+Query: TypeAlias = LookAtAccount | LookAtOrder | CheckOrder
 
 
 class AccountSeen(Message, frozen=True, tag="account_seen"):
@@ -42,6 +49,13 @@ class AccountSeen(Message, frozen=True, tag="account_seen"):
     positions: list[Position]
 
 
+class OrderSeen(Message, frozen=True, tag="order_seen"):
+    """An order after command ``seq``; None when it has ended, is another account's, or never was."""
+
+    seq: int
+    order: Order | None
+
+
 class OrderChecked(Message, frozen=True, tag="order_checked"):
     """Why an order would have been refused after command ``seq``, or None."""
 
@@ -49,7 +63,7 @@ class OrderChecked(Message, frozen=True, tag="order_checked"):
     refusal: Refusal | None
 
 
-Seen: TypeAlias = AccountSeen | OrderChecked
+Seen: TypeAlias = AccountSeen | OrderSeen | OrderChecked
 
 
 def look(machine: Machine, query: Query) -> Seen:
@@ -67,11 +81,17 @@ def _look_at_account(machine: Machine, query: LookAtAccount) -> AccountSeen:
     )
 
 
+def _look_at_order(machine: Machine, query: LookAtOrder) -> OrderSeen:
+    found = machine.order(query.account_id, query.order_id)
+    return OrderSeen(machine.seq, None if found is None else msgspec.structs.replace(found))
+
+
 def _check_order(machine: Machine, query: CheckOrder) -> OrderChecked:
     return OrderChecked(machine.seq, check(machine.house, query.order))
 
 
 _LOOKS: Final[dict[type, Callable[[Machine, Any], Seen]]] = {
     LookAtAccount: _look_at_account,
+    LookAtOrder: _look_at_order,
     CheckOrder: _check_order,
 }

@@ -47,6 +47,9 @@ class ServeSettings(_Group):
     """Host headers (and WebSocket origins) that are answered. Others get 421, which stops DNS rebinding."""
     drain_s: PositiveFloat = 5.0
     """Seconds that open requests get to finish after a stop signal."""
+    development_tokens: bool = False
+    """Let ``Authorization: Bearer dev:WHO`` in, where WHO is the id or the address of any user: nobody proves who they
+    are. For work on the house itself; with it on, only loopback is served. ``./dev up`` switches it on."""
 
 
 class DatabaseSettings(_Group):
@@ -114,6 +117,15 @@ class EngineSettings(_Group):
     """Commands that the tables may be behind; further behind, new ones are answered 503. The last tenth is likewise."""
     snapshot_commands: PositiveInt = 500_000
     """The follower keeps a snapshot after so many commands. A start replays the commands since the last one."""
+    command_lifetime_ms: int = Field(default=10_000, ge=100, le=60_000)
+    """How long a command of the API is worth doing. One whose turn comes later is refused, and nothing was done."""
+
+
+class TradingSettings(_Group):
+    """What the house grants those who trade."""
+
+    demo_grant: int = Field(default=1_000, ge=0, le=1_000_000_000)
+    """Whole units of its currency that a demo account begins with."""
 
 
 class MarketSettings(_Group):
@@ -230,6 +242,7 @@ class Settings(BaseSettings):
     bus: BusSettings = BusSettings()
     jobs: JobsSettings = JobsSettings()
     engine: EngineSettings = EngineSettings()
+    trading: TradingSettings = TradingSettings()
     market: MarketSettings = MarketSettings()
     stream: StreamSettings = StreamSettings()
 

@@ -13,7 +13,7 @@ from fondaco.engine.port import Engine
 from fondaco.infra.database import Database
 from support.engines import open_exchange
 from support.floor import SYMBOL
-from support.live import PATIENCE_S, House, whole_engine
+from support.live import PATIENCE_S, House, kept_up, whole_engine
 from support.order_flow import OrderFlow
 from support.rejoining import RejoiningEngine
 
@@ -36,13 +36,8 @@ async def begun_now(house: House, engine: Engine | None = None) -> AsyncIterator
     """Books of another process, which begin with the tables as they are."""
     books = Books()
     live = LiveHouse(engine or house.client, house.database, [books])
-    listening = asyncio.ensure_future(live.run())
-    try:
-        await asyncio.wait_for(live.ready.wait(), PATIENCE_S)
+    async with kept_up(live):
         yield live, books
-    finally:
-        listening.cancel()
-        await asyncio.wait((listening,))
 
 
 async def test_books_that_begin_anywhere_equal_the_engine_s(database: Database) -> None:

@@ -9,7 +9,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from fondaco.core.candles import Timeframe
-from fondaco.gateways.rest.app import MAX_BODY_BYTES
+from fondaco.gateways.rest.bodies import MAX_BODY_BYTES
 from fondaco.infra.database import Database
 from fondaco.infra.settings import MarketSettings, Settings, StreamSettings
 from support.house import House, StreamClient, stream_client

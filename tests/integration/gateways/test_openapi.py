@@ -12,13 +12,11 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 import fondaco
 from fondaco.core.money import INT64_MAX
-from fondaco.gateways.rest.app import build_app
-from fondaco.infra.bus.local import LocalBus
 from fondaco.infra.database import Database
 from fondaco.infra.settings import Settings
 from fondaco.market.messages import Source, Tick, TickBatch
 from fondaco.market.store import Batch
-from support.house import House, served_in_a_thread
+from support.house import House, described_api, served_in_a_thread
 from support.ticks import MOMENT_US
 
 AnyCase: TypeAlias = Case[Any]
@@ -27,7 +25,7 @@ SETTINGS = Settings()
 
 def document() -> dict[str, Any]:
     nowhere = Database("postgresql://nobody@127.0.0.1:1/none", SETTINGS.database, application="test")
-    return build_app(SETTINGS, nowhere, LocalBus(SETTINGS.bus), page=None).api.openapi_schema.to_schema()
+    return described_api(SETTINGS, nowhere).openapi_schema.to_schema()
 
 
 def document_of_known_symbols() -> dict[str, Any]:

@@ -10,6 +10,8 @@ from cyclopts import Parameter
 
 from fondaco.app.configuration import begin
 from fondaco.app.processes.parts import house_parts, run, settle
+from fondaco.engine.away import AwayEngine
+from fondaco.engine.live import LiveHouse
 from fondaco.gateways.rest.app import build_app
 from fondaco.gateways.rest.terminal import built_folder
 from fondaco.gateways.server import HouseServer
@@ -50,6 +52,7 @@ def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
 
 async def _serve(settings: Settings, listener: socket.socket, *, supervised: bool) -> None:
     async with house_parts(settings, "serve", supervised=supervised) as (database, bus):
-        app = build_app(settings, database, bus, page=built_folder())
+        engine = AwayEngine()  # the one place where this process finds its way to the engine
+        app = build_app(settings, database, bus, engine, LiveHouse(engine, database), page=built_folder())
         settle()
         await HouseServer(app, settings).serve([listener])

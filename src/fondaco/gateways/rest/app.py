@@ -3,20 +3,22 @@
 In front stands `FrontDoor`, plain ASGI: it checks the host, bounds the body, adds the headers that every answer
 carries, counts, and sends each request to where it belongs: WebSockets to the stream, the API's paths to Litestar,
 every other path to the terminal's page. Nothing that it does costs more than a dictionary look-up, since everything
-passes here.
+passes here. Orders are placed and cancelled in front of Litestar (`fondaco.gateways.rest.entry`).
 """
 
-from contextlib import AbstractAsyncContextManager
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
 
-from litestar import Litestar, Response, Router
+from litestar import Litestar, Request, Response, Router
 from litestar.di import Provide
 from litestar.exceptions import NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import License, Tag
+from litestar.openapi.spec import Components, License, SecurityScheme, Tag
 from litestar.status_codes import HTTP_404_NOT_FOUND
 from litestar.types import Receive as LitestarReceive
 from litestar.types import Scope as LitestarScope
@@ -24,26 +26,37 @@ from litestar.types import Send as LitestarSend
 
 import fondaco
 from fondaco.core.listings import Catalogue, instrument
+from fondaco.core.vocabulary import World
+from fondaco.domains.identity.api import Actor
+from fondaco.domains.trading.api import AccountService, Desk, GoverningService, TradingService
+from fondaco.engine.account_logs import AccountLogs
+from fondaco.engine.books import Books
+from fondaco.engine.live import LiveHouse
+from fondaco.engine.port import Engine
+from fondaco.gateways.actors import Actors
 from fondaco.gateways.asgi import Message, Receive, Scope, Send
-from fondaco.gateways.rest import health, market
+from fondaco.gateways.rest import accounts, governing, health, market, orders
+from fondaco.gateways.rest.bodies import MAX_BODY_BYTES, body_too_large
+from fondaco.gateways.rest.entry import OrderEntry
 from fondaco.gateways.rest.hosts import HostCheck
 from fondaco.gateways.rest.problems import ProblemError, answer, send_problem, translate
 from fondaco.gateways.rest.reference import ReferencePage
 from fondaco.gateways.rest.terminal import Terminal
+from fondaco.gateways.ws.accounts import AccountStreams
+from fondaco.gateways.ws.exchange import Exchange
+from fondaco.gateways.ws.floor import Floor
 from fondaco.gateways.ws.stream import STREAM_PATH, Stream
 from fondaco.infra.bus.port import Bus
+from fondaco.infra.clock import now_ns
 from fondaco.infra.database import Database
 from fondaco.infra.metrics import Metrics
 from fondaco.infra.settings import Settings
 
-MAX_BODY_BYTES = 65_536
-"""No endpoint takes a body yet; this bounds what a client may announce."""
-
 SAFE_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
 
 DESCRIPTION = (
-    "Market data of the house: candles, trade prints, prices, and which feed brings them. Errors are problem documents "
-    "(RFC 9457) with a stable `code`. Live data: the WebSocket `/api/v1/stream`, described in docs/stream.md."
+    "Trading and market data of the house. Errors are problem documents (RFC 9457) with a stable `code`. Amounts are "
+    "decimal text. Live data: the WebSocket `/api/v1/stream`, described in docs/stream.md."
 )
 
 
@@ -51,6 +64,8 @@ def build_app(
     settings: Settings,
     database: Database,
     bus: Bus,
+    engine: Engine,
+    live: LiveHouse,
     *,
     page: Path | None,
     metrics: Metrics | None = None,
@@ -61,28 +76,50 @@ def build_app(
         settings: of the whole house.
         database: may be away; then stored data answer 503 until it is back.
         bus: may be away; then streams wait until it is back.
+        engine: may be away; then commands answer 503 until it is back.
+        live: what is known of that engine; it is kept up for as long as the application runs.
         page: folder of the built terminal (`terminal.built_folder()`), or None.
         metrics: where to count; its own when left out.
     """
     counters = metrics or Metrics()
     catalogue = Catalogue(instrument(pair, settings.market.scales) for pair in settings.market.pairs)
-    stream = Stream(settings.stream, database, bus, catalogue, counters)
-    api = _litestar(market.Market(database, bus, catalogue), health.Probe(database, bus), counters, stream.running())
-    return FrontDoor(HostCheck(settings.serve.allowed_hosts), api, stream, Terminal(page), counters)
+    actors = Actors(database, development_tokens=settings.serve.development_tokens)
+    desk = Desk(engine, live, settings.engine.command_lifetime_ms, now_ns)
+    trading = TradingService(desk)
+    entry = OrderEntry(actors, trading)
+    books, logs = Books(), AccountLogs()
+    live.attach(books)
+    live.attach(logs)
+    exchange = Exchange(live, books, World(settings.public_world), snapshot_levels=settings.stream.snapshot_levels)
+    floor = Floor(actors, exchange, trading)
+    account_streams = AccountStreams(engine, live, logs)
+    stream = Stream(settings.stream, database, bus, catalogue, counters, floor, account_streams)
+    parts = {
+        "market": market.Market(database, bus, catalogue),
+        "probe": health.Probe(database, bus),
+        "counters": counters,
+        "database": database,
+        "actors": actors,
+        "entry": entry,
+        "trading": trading,
+        "account_service": AccountService(desk, actors.person, settings.trading.demo_grant),
+        "governing": GoverningService(desk),
+    }
+    api = _litestar(parts, actors, [stream.running(), _kept_up(live)])
+    return FrontDoor(HostCheck(settings.serve.allowed_hosts), entry, api, stream, Terminal(page), counters)
 
 
 def _litestar(
-    markets: market.Market,
-    probe: health.Probe,
-    counters: Metrics,
-    lifespan: AbstractAsyncContextManager[None],
+    parts: Mapping[str, object], actors: Actors, lifespan: Sequence[AbstractAsyncContextManager[None]]
 ) -> Litestar:
+    async def actor(request: Request[Any, Any, Any]) -> Actor:
+        return await actors.of(request.scope["headers"])
+
     return Litestar(
-        [*market.HANDLERS, *health.HANDLERS],
+        [*orders.HANDLERS, *accounts.HANDLERS, *governing.HANDLERS, *market.HANDLERS, *health.HANDLERS],
         dependencies={
-            "market": Provide(lambda: markets, sync_to_thread=False),
-            "probe": Provide(lambda: probe, sync_to_thread=False),
-            "counters": Provide(lambda: counters, sync_to_thread=False),
+            **{name: _provided(part) for name, part in parts.items()},
+            "actor": Provide(actor),
         },
         exception_handlers={Exception: answer},
         openapi_config=OpenAPIConfig(
@@ -91,19 +128,39 @@ def _litestar(
             description=DESCRIPTION,
             license=License(name="Apache-2.0", identifier="Apache-2.0"),
             tags=[
+                Tag("trading", "Orders, accounts and money: each answer carries the number of its command, `seq`."),
+                Tag("operators", "What only operators may do."),
                 Tag("market", "Market data: what has been stored and what runs."),
                 Tag("operation", "For supervisors and monitoring."),
             ],
+            components=Components(
+                security_schemes={
+                    "bearer": SecurityScheme(type="http", scheme="bearer", description="A token that names the user.")
+                }
+            ),
             openapi_router=Router(
                 "/schema", route_handlers=[], include_in_schema=False, after_request=_without_html_errors
             ),
             render_plugins=[ReferencePage(), JsonRenderPlugin()],
         ),
-        lifespan=[lifespan],
+        lifespan=list(lifespan),
         logging_config=None,  # the process configures logging, not the framework
         debug=False,
         request_max_body_size=MAX_BODY_BYTES,
     )
+
+
+def _provided(part: object) -> Provide:
+    return Provide(lambda: part, sync_to_thread=False)
+
+
+@asynccontextmanager
+async def _kept_up(live: LiveHouse) -> AsyncIterator[None]:
+    """Keep up with the engine while the application runs."""
+    async with asyncio.TaskGroup() as tasks:
+        following = tasks.create_task(live.run())
+        yield
+        following.cancel()
 
 
 def _without_html_errors(response: Response[Any]) -> Response[Any]:
@@ -116,8 +173,17 @@ def _without_html_errors(response: Response[Any]) -> Response[Any]:
 class FrontDoor:
     """The outermost ASGI app. `stream` is public so that a server can say goodbye to its clients before it stops."""
 
-    def __init__(self, hosts: HostCheck, api: Litestar, stream: Stream, terminal: Terminal, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        hosts: HostCheck,
+        entry: OrderEntry,
+        api: Litestar,
+        stream: Stream,
+        terminal: Terminal,
+        metrics: Metrics,
+    ) -> None:
         self._hosts = hosts
+        self._entry = entry
         self.api = api
         self.stream = stream
         self._terminal = terminal
@@ -169,6 +235,8 @@ class FrontDoor:
         refusal = self._hosts.refusal(scope) or _body_refusal(scope)
         if refusal is not None:
             await send_problem(scope, send, refusal)
+        elif self._entry.wants(scope):
+            await self._entry(scope, receive, send)
         elif self._is_page(scope):
             await self._terminal(scope, receive, send)
         else:
@@ -190,4 +258,4 @@ def _body_refusal(scope: Scope) -> ProblemError | None:
     announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
     if announced.isdigit() and len(announced) <= len(str(MAX_BODY_BYTES)) and int(announced) <= MAX_BODY_BYTES:
         return None
-    return ProblemError("body_too_large", f"A body may have at most {MAX_BODY_BYTES} bytes.")
+    return body_too_large()

@@ -7,24 +7,24 @@ import msgspec
 from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import Example, OpenAPIType, Schema
+from litestar.openapi.spec import OpenAPIType, Schema
 
 from fondaco.core.listings import Catalogue, Instrument
 from fondaco.core.money import INT64_MAX
 from fondaco.gateways.rest import answers, examples
+from fondaco.gateways.rest.bodies import success
 from fondaco.gateways.rest.parameters import (
     MICRO,
     QueryParameter,
     flag,
     limit,
     moment_parameter,
+    number_id,
     operation,
     read_query,
     shown,
     symbol,
     timeframe_parameter,
-    trade_id,
 )
 from fondaco.gateways.rest.problems import ProblemError, documented
 from fondaco.infra.bus.port import Bus
@@ -51,7 +51,7 @@ BEFORE_ID = QueryParameter(
     "Only trades with a smaller id: the last id of the page before.",
     Schema(type=OpenAPIType.INTEGER, minimum=0, maximum=INT64_MAX),
     3_691_000_000,
-    trade_id,
+    number_id,
 )
 OPEN: QueryParameter[bool | None] = QueryParameter(
     "open",
@@ -87,12 +87,6 @@ class Market:
         return [self.instrument(spelling).symbol] if "symbol" in query else list(self.catalogue.symbols)
 
 
-def _success(struct: type[msgspec.Struct], description: str, example: msgspec.Struct) -> dict[int, ResponseSpec]:
-    """The documented 200 of an endpoint, with its example."""
-    value = Example(value=msgspec.to_builtins(example))
-    return {200: ResponseSpec(struct, generate_examples=False, description=description, examples=[value])}
-
-
 def _range(query: Mapping[str, str], rows: QueryParameter[int], default: int) -> reads.Range:
     from_us, to_us = FROM.read_or(query, reads.FIRST_US), TO.read_or(query, reads.END_US)
     assert from_us is not None  # their defaults are numbers
@@ -109,7 +103,7 @@ def _range(query: Mapping[str, str], rows: QueryParameter[int], default: int) ->
     summary="Candles for a chart",
     description="The newest `limit` candles of an asset, oldest first; times are whole Unix seconds.",
     tags=["market"],
-    responses=_success(answers.ChartCandles, "Candles, oldest first.", examples.CHART_CANDLES)
+    responses=success(answers.ChartCandles, "Candles, oldest first.", examples.CHART_CANDLES)
     | documented("missing_parameter", "unknown_symbol", "unknown_timeframe", "bad_limit", *ANY_QUERY, *AWAY),
 )
 async def chart_candles(request: Call, market: NamedDependency[Market]) -> answers.ChartCandles:
@@ -133,7 +127,7 @@ async def chart_candles(request: Call, market: NamedDependency[Market]) -> answe
         "trades are known to be missing in them."
     ),
     tags=["market"],
-    responses=_success(answers.Candles, "Candles, oldest first.", examples.CANDLES)
+    responses=success(answers.Candles, "Candles, oldest first.", examples.CANDLES)
     | documented(
         "missing_parameter",
         "unknown_symbol",
@@ -165,7 +159,7 @@ async def candles(request: Call, market: NamedDependency[Market]) -> answers.Can
     summary="Trade prints",
     description="The newest `limit` trade prints of a symbol, newest first. Page backwards with `before_id`.",
     tags=["market"],
-    responses=_success(answers.Ticks, "Trade prints, newest first.", examples.TICKS)
+    responses=success(answers.Ticks, "Trade prints, newest first.", examples.TICKS)
     | documented(
         "missing_parameter", "unknown_symbol", "bad_limit", "bad_time", "bad_range", "bad_id", *ANY_QUERY, *AWAY
     ),
@@ -189,7 +183,7 @@ async def ticks(request: Call, market: NamedDependency[Market]) -> answers.Ticks
     summary="Latest prices",
     description="The newest stored price row of one symbol or of all, with the figures of the last 24 hours.",
     tags=["market"],
-    responses=_success(answers.Prices, "Prices by symbol.", examples.PRICES)
+    responses=success(answers.Prices, "Prices by symbol.", examples.PRICES)
     | documented("unknown_symbol", *ANY_QUERY, *AWAY),
 )
 async def prices(request: Call, market: NamedDependency[Market]) -> answers.Prices:
@@ -206,7 +200,7 @@ async def prices(request: Call, market: NamedDependency[Market]) -> answers.Pric
     summary="Symbols",
     description="The symbols of the house, and the source that readers of each see now.",
     tags=["market"],
-    responses=_success(answers.Symbols, "Symbols in the order of listing.", examples.SYMBOLS) | documented(*AWAY),
+    responses=success(answers.Symbols, "Symbols in the order of listing.", examples.SYMBOLS) | documented(*AWAY),
 )
 async def symbols(market: NamedDependency[Market]) -> answers.Symbols:
     """`GET /api/v1/symbols`."""
@@ -223,7 +217,7 @@ async def symbols(market: NamedDependency[Market]) -> answers.Symbols:
     summary="Missing trades",
     description="Where trade ids are missing between two that the house has, newest first.",
     tags=["market"],
-    responses=_success(answers.Gaps, "Gaps, newest first.", examples.GAPS)
+    responses=success(answers.Gaps, "Gaps, newest first.", examples.GAPS)
     | documented("unknown_symbol", "bad_limit", "bad_flag", *ANY_QUERY, *AWAY),
 )
 async def gaps(request: Call, market: NamedDependency[Market]) -> answers.Gaps:
@@ -241,7 +235,7 @@ async def gaps(request: Call, market: NamedDependency[Market]) -> answers.Gaps:
     summary="The feed",
     description="Which feed brings the market data now.",
     tags=["market"],
-    responses=_success(answers.Feed, "The running feed.", examples.FEED)
+    responses=success(answers.Feed, "The running feed.", examples.FEED)
     | documented("feed_unavailable", "bus_unavailable"),
 )
 async def feed(market: NamedDependency[Market]) -> answers.Feed:

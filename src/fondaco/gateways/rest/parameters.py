@@ -1,4 +1,4 @@
-"""Query parameters: one object each, which both reads the text and documents itself.
+"""What a request says besides its body: one object per parameter, which both reads the text and documents itself.
 
 The framework's own validation would answer with its own sentences and without our codes, so each parameter is read here
 by hand; because its OpenAPI entry comes from the same object, document and behaviour cannot drift apart.
@@ -7,14 +7,15 @@ by hand; because its OpenAPI entry comes from the same object, document and beha
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 from urllib.parse import parse_qsl
 
 from litestar import Request
-from litestar.openapi.spec import Example, OpenAPIFormat, OpenAPIType, Operation, Parameter, Schema
+from litestar.openapi.spec import Example, OpenAPIFormat, OpenAPIType, Operation, Parameter, RequestBody, Schema
 
 from fondaco.core.candles import Timeframe
 from fondaco.core.money import INT64_MAX
+from fondaco.core.vocabulary import World
 from fondaco.gateways.rest.problems import ProblemError
 
 Value = TypeVar("Value")
@@ -28,14 +29,15 @@ MICRO = 1_000_000
 
 TIMEFRAMES: Mapping[str, Timeframe] = {each.value: each for each in Timeframe}
 """The fixed map from a caller's text to a timeframe (EXP-41)."""
+WORLDS: Mapping[str, World] = {each.value: each for each in World}
 
 
 @dataclass(frozen=True)
 class QueryParameter(Generic[Value]):
-    """A query parameter.
+    """A query parameter; those of path and headers differ in where they stand.
 
     Args:
-        name: as it stands in the URL.
+        name: as it stands in the request.
         description: a sentence for the document.
         schema: its OpenAPI schema.
         example: an example for the document.
@@ -48,6 +50,8 @@ class QueryParameter(Generic[Value]):
     example: str | int | bool
     parse: Callable[[str], Value]
     required: bool = False
+
+    place: ClassVar[Literal["query", "path", "header"]] = "query"
 
     def read(self, query: Mapping[str, str]) -> Value:
         """Read it where it must be given."""
@@ -65,7 +69,7 @@ class QueryParameter(Generic[Value]):
         """Its entry in the OpenAPI document."""
         return Parameter(
             name=self.name,
-            param_in="query",
+            param_in=self.place,
             schema=self.schema,
             description=self.description,
             required=self.required,
@@ -73,9 +77,28 @@ class QueryParameter(Generic[Value]):
         )
 
 
+@dataclass(frozen=True)
+class PathParameter(QueryParameter[Value]):
+    """A part of the path."""
+
+    place = "path"
+
+
+@dataclass(frozen=True)
+class HeaderParameter(QueryParameter[Value]):
+    """A header."""
+
+    place = "header"
+
+
 def read_query(request: Request[Any, Any, Any]) -> dict[str, str]:
-    """Decode the query string; a name given twice is refused, since either value may be the one that was meant."""
-    text = request.scope["query_string"].decode("latin-1")
+    """Decode the query string of a request: see `decoded_query`."""
+    return decoded_query(request.scope["query_string"])
+
+
+def decoded_query(query_string: bytes) -> dict[str, str]:
+    """Decode a query string; a name given twice is refused, since either value may be the one that was meant."""
+    text = query_string.decode("latin-1")
     try:
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS)
     except ValueError as error:
@@ -88,13 +111,14 @@ def read_query(request: Request[Any, Any, Any]) -> dict[str, str]:
     return query
 
 
-def operation(*parameters: QueryParameter[Any]) -> type[Operation]:
-    """The OpenAPI operation of an endpoint with these parameters."""
+def operation(*parameters: QueryParameter[Any], body: RequestBody | None = None) -> type[Operation]:
+    """The OpenAPI operation of an endpoint with these parameters and this body."""
 
     @dataclass
     class DocumentedOperation(Operation):
         def __post_init__(self) -> None:
             self.parameters = [each.documented() for each in parameters]
+            self.request_body = body
 
     return DocumentedOperation
 
@@ -139,11 +163,19 @@ def _bad_time(text: str) -> ProblemError:
     )
 
 
-def trade_id(text: str) -> int:
-    """Read a trade id."""
+def number_id(text: str) -> int:
+    """Read the id of a trade, an order or an account."""
     if text.isdecimal() and text.isascii() and len(text) <= len(str(INT64_MAX)) and int(text) <= INT64_MAX:
         return int(text)
-    raise ProblemError("bad_id", f"{shown(text)} is no trade id: a whole number from 0 to {INT64_MAX}.")
+    raise ProblemError("bad_id", f"{shown(text)} is no id: a whole number from 0 to {INT64_MAX}.")
+
+
+def world(text: str) -> World:
+    """Read a world."""
+    found = WORLDS.get(text)
+    if found is None:
+        raise ProblemError("bad_world", f"{shown(text)} is none of {', '.join(WORLDS)}.")
+    return found
 
 
 def flag(text: str) -> bool:

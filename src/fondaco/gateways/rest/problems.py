@@ -16,7 +16,11 @@ from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 
+from fondaco.core.refusals import SENTENCES, Refusal
+from fondaco.domains.trading.api import BadAmountError, NotYoursError, RefusedError, TradingError
+from fondaco.engine.port import OutcomeUnknownError, OverloadedError
 from fondaco.gateways.asgi import Scope, Send
+from fondaco.gateways.rest.refusals import status_of
 from fondaco.infra.bus.port import BusUnavailableError
 from fondaco.infra.database import DatabaseUnavailableError
 
@@ -48,8 +52,22 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "bad_limit": Kind(400, "Bad limit", "Give a whole number within the range that `detail` names."),
         "bad_time": Kind(400, "Bad time", "Give whole Unix seconds, or ISO-8601 such as 2024-08-09T00:00:00Z."),
         "bad_range": Kind(400, "Empty range", "`from` must be before `to`."),
-        "bad_id": Kind(400, "Bad id", "Give a trade id: a whole number of at most 19 digits."),
+        "bad_id": Kind(400, "Bad id", "Give an id: a whole number of at most 19 digits."),
         "bad_flag": Kind(400, "Bad flag", "Give `true` or `false`."),
+        "bad_json": Kind(400, "Bad JSON", "Send one JSON object as the body."),
+        "bad_body": Kind(
+            400, "Bad body", "`detail` names the field. Amounts are text, not numbers; unknown fields are refused."
+        ),
+        "bad_amount": Kind(400, "Bad amount", 'Give a plain decimal as text, such as "0.015"; `detail` says more.'),
+        "bad_world": Kind(400, "Bad world", "Give `trading`, `demo` or `external`."),
+        "bad_idempotency_key": Kind(
+            400, "Bad idempotency key", "Give one `Idempotency-Key` of 1 to 60 printable ASCII characters."
+        ),
+        "not_signed_in": Kind(401, "Not signed in", "Send `Authorization: Bearer` with a token."),
+        "unknown_token": Kind(401, "Unknown token", "Check the token: it stands for nobody, or is not let in here."),
+        "user_not_active": Kind(403, "User not active", "The user was suspended, banned or disabled; ask an operator."),
+        "operators_only": Kind(403, "Operators only", "Only an administrator of the house may do this."),
+        "not_yours": Kind(403, "Not yours", "Operators look after accounts; only their owners trade with them."),
         "origin_not_allowed": Kind(
             403, "Origin not allowed", "Add the page's host name to the setting `serve.allowed_hosts`."
         ),
@@ -66,6 +84,18 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "database_unavailable": Kind(503, "Database unavailable", "Try again after the seconds in `Retry-After`."),
         "bus_unavailable": Kind(503, "Bus unavailable", "Try again after the seconds in `Retry-After`."),
         "feed_unavailable": Kind(503, "No feed yet", "The house is still choosing its feed; try again in a moment."),
+        "engine_away": Kind(
+            503, "Engine away", "The engine is being started or replaced; nothing was done. Try again in a moment."
+        ),
+        "queue_full": Kind(503, "Queue full", "More is asked than the engine can do; nothing was done. Try again."),
+        "follower_behind": Kind(
+            503, "Tables behind", "The tables are too far behind the engine; nothing was done. Try again."
+        ),
+        "outcome_unknown": Kind(
+            503,
+            "Outcome unknown",
+            "It may have been done. Send it again with the same `Idempotency-Key` to learn that.",
+        ),
         "not_ready": Kind(503, "Not ready", "`parts` says which part is down; the house reconnects by itself."),
     }
 )
@@ -81,6 +111,17 @@ class Problem(msgspec.Struct, frozen=True):
     code: str
 
 
+class RefusalProblem(Problem, frozen=True):
+    """What the engine refused: its `code` is one of docs/refusals.md.
+
+    `seq` is the number of the refused command, 0 when the house knew before the engine was asked; `duplicate` says that
+    the same command was refused before.
+    """
+
+    seq: int
+    duplicate: bool
+
+
 class ProblemError(Exception):
     """Raise it to answer with a problem.
 
@@ -93,15 +134,36 @@ class ProblemError(Exception):
     def __init__(self, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
         self.problem = problem(code, detail)
-        self.headers = dict(headers or {})
-        if self.problem.status == 503:  # noqa: PLR2004 - the status is its own name
-            self.headers.setdefault("retry-after", str(RETRY_AFTER_S))
+        self.headers = _with_retry(self.problem, headers or {})
+
+
+class RefusalProblemError(ProblemError):
+    """Raise it to answer with a refusal of the engine."""
+
+    def __init__(self, error: RefusedError) -> None:
+        Exception.__init__(self, str(error))
+        self.problem = refusal_problem(error)
+        self.headers = _with_retry(self.problem, {})
 
 
 def problem(code: str, detail: str) -> Problem:
     """Make a problem document."""
     kind = KINDS[code]
     return Problem(f"urn:fondaco:problem:{code}", kind.title, kind.status, detail, code)
+
+
+def refusal_problem(error: RefusedError) -> RefusalProblem:
+    """Make the problem document of a refusal."""
+    code = error.refusal.value
+    title = code.replace("_", " ").capitalize()
+    status = status_of(error.refusal)
+    return RefusalProblem(f"urn:fondaco:refusal:{code}", title, status, str(error), code, error.seq, error.is_duplicate)
+
+
+def _with_retry(made: Problem, headers: Mapping[str, str]) -> dict[str, str]:
+    if made.status != 503:  # noqa: PLR2004 - the status is its own name
+        return dict(headers)
+    return {"retry-after": str(RETRY_AFTER_S), **headers}
 
 
 def translate(error: Exception) -> ProblemError:
@@ -113,10 +175,28 @@ def translate(error: Exception) -> ProblemError:
             return ProblemError("database_unavailable", "The database cannot be reached now; stored data will be back.")
         case BusUnavailableError():
             return ProblemError("bus_unavailable", "The bus cannot be reached now.")
+        case TradingError():
+            return _of_trading(error)
+        case OverloadedError():
+            return ProblemError(error.why.value, str(error), {"retry-after": str(error.retry_after_s)})
+        case OutcomeUnknownError():
+            return ProblemError("outcome_unknown", str(error))
         case HTTPException(status_code=status) if status < 500:  # noqa: PLR2004 - the client errors end there
             return _of_framework(error)
     log.error("http.internal_error", exc_info=error)
     return ProblemError("internal_error", "Something went wrong on our side. The log of the server says what.")
+
+
+def _of_trading(error: TradingError) -> ProblemError:
+    match error:
+        case RefusedError():
+            return RefusalProblemError(error)
+        case BadAmountError():
+            return ProblemError("bad_amount", str(error))
+        case NotYoursError():
+            return ProblemError("not_yours", str(error))
+        case _:
+            return ProblemError("operators_only", str(error))
 
 
 def _of_framework(error: HTTPException) -> ProblemError:
@@ -157,6 +237,31 @@ def documented(*codes: str) -> dict[int, ResponseSpec]:
     for code in codes:
         by_status.setdefault(KINDS[code].status, []).append(code)
     return {status: _response(each) for status, each in by_status.items()}
+
+
+def refusals(*examples: Refusal) -> dict[int, ResponseSpec]:
+    """The OpenAPI responses of an endpoint whose command the engine may refuse, with an example for each status."""
+    by_status: dict[int, list[Refusal]] = {}
+    for refusal in examples:
+        by_status.setdefault(status_of(refusal), []).append(refusal)
+    return {status: _refused(each) for status, each in by_status.items()}
+
+
+def _refused(examples: Sequence[Refusal]) -> ResponseSpec:
+    made = [RefusedError(each, _EXAMPLE_SEQ) for each in examples]
+    return ResponseSpec(
+        data_container=RefusalProblem,
+        generate_examples=False,
+        description="Refused; `code` is one of docs/refusals.md, such as "
+        + ", ".join(f"`{each.value}`" for each in examples),
+        media_type=PROBLEM_JSON,
+        examples=[
+            Example(summary=SENTENCES[each.refusal], value=msgspec.to_builtins(refusal_problem(each))) for each in made
+        ],
+    )
+
+
+_EXAMPLE_SEQ = 4711
 
 
 def _response(codes: Sequence[str]) -> ResponseSpec:

@@ -1,7 +1,7 @@
 """Order entry over the stream: commands go to the engine as they come, and answers return as they come.
 
-Commands come to the engine in the order of their messages, but that an amendment asks for its order first. Each waits for its answer in a task of its own, which costs less
-than a twentieth of what the rest of its way does; so many at once as the client may have under way, and no more.
+Commands reach the engine in the order of their messages, but that an amendment asks for its order first. Each waits for
+its answer in a task of its own; so many at once as the client may have under way, and no more.
 """
 
 import asyncio

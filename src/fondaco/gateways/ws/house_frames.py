@@ -155,7 +155,7 @@ def merge_house_updates(
         if len(data.bids) + len(data.asks) > max_levels:
             return None, 0
     else:
-        both: list[TradeItem] = [*older.data, *newer.data]  # type: ignore[list-item] # effects are never merged
+        both = _trades(older) + _trades(newer)
         gave_way = max(0, len(both) - max_trades)
         data = both[gave_way:]
     dropped = older.dropped + newer.dropped + gave_way
@@ -203,6 +203,11 @@ def effect_items(effects: Iterable[Effect], account_id: int, live: LiveHouse) ->
         )
         for each in effects
     ]
+
+
+def _trades(update: HouseUpdate) -> list[TradeItem]:
+    assert isinstance(update.data, list)
+    return [each for each in update.data if isinstance(each, TradeItem)]
 
 
 def _merged(older: list[Level], newer: list[Level]) -> list[Level]:

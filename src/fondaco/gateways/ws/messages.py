@@ -29,10 +29,10 @@ ERRORS: Mapping[str, str] = MappingProxyType(
         "unknown_symbol": "`GET /api/v1/symbols` lists the symbols of the feed, `GET /api/v1/instruments` the markets.",
         "unknown_timeframe": "Use one of 1m, 2m, 5m, 10m, 15m, 1h, 4h, 1d, 1w.",
         "too_many_subscriptions": "Unsubscribe from some channels, or open a second connection.",
-        "not_signed_in": "Say who you are first: `{\"op\": \"auth\", \"token\": …}`.",
+        "not_signed_in": 'Say who you are first: `{"op": "auth", "token": …}`.',
         "already_signed_in": "Open another connection for another user.",
         "engine_away": "The house's exchange is not there for a moment; say the same again. Nothing was done.",
-        "too_slow": "Account frames were read too slowly (close code 4008); connect again and go on where `resume` says.",
+        "too_slow": "Account frames were read too slowly (close code 4008); connect again where `resume` says.",
         "too_many_connections": "The server has no room for another stream (close code 1013); try again later.",
         "going_away": "The server stops (close code 1001); connect again.",
     }
@@ -92,14 +92,14 @@ CommandId: TypeAlias = Annotated[str, Meta(min_length=1, max_length=MAX_KEY, pat
 """A client's own id of a command: sent again, it gets the same answer and nothing is done twice."""
 
 
-class Place(NewOrder, frozen=True, tag_field="op", tag="place"):
+class Place(NewOrder, frozen=True, kw_only=True, tag_field="op", tag="place"):
     """Place an order."""
 
     id: RequestId = None
     command_id: CommandId | None = None
 
 
-class Amend(OrderChange, frozen=True, tag_field="op", tag="amend"):
+class Amend(OrderChange, frozen=True, kw_only=True, tag_field="op", tag="amend"):
     """Change an order that rests."""
 
     order_id: Id
@@ -107,7 +107,7 @@ class Amend(OrderChange, frozen=True, tag_field="op", tag="amend"):
     command_id: CommandId | None = None
 
 
-class Cancel(Asked, frozen=True, tag_field="op", tag="cancel"):
+class Cancel(Asked, frozen=True, kw_only=True, tag_field="op", tag="cancel"):
     """Take an order back."""
 
     account_id: Id
@@ -116,7 +116,7 @@ class Cancel(Asked, frozen=True, tag_field="op", tag="cancel"):
     command_id: CommandId | None = None
 
 
-class CancelAll(Asked, frozen=True, tag_field="op", tag="cancel_all"):
+class CancelAll(Asked, frozen=True, kw_only=True, tag_field="op", tag="cancel_all"):
     """Take back every order of an account, or those of one symbol."""
 
     account_id: Id

@@ -191,6 +191,8 @@ class Outbox:
 
     def _cut_off(self) -> None:
         resume = {channel.name: seq for channel, seq in self._sent_seqs.items()}
-        sentence = "More account frames wait than this connection may hold. Connect again and go on where `resume` says."
+        sentence = (
+            "More account frames wait than this connection may hold. Connect again and go on where `resume` says."
+        )
         self.reply(Error(None, "too_slow", sentence, resume=resume))
         self.close(Closing(TOO_SLOW, "too_slow"))

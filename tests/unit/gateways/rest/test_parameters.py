@@ -48,7 +48,14 @@ def test_a_limit_out_of_range_or_no_number_is_refused(text: str) -> None:
 
 @given(st.text())
 def test_no_text_makes_a_parser_fail_otherwise_than_by_name(text: str) -> None:
-    for parse in (LIMIT.parse, parameters.timeframe, parameters.moment_us, parameters.trade_id, parameters.flag):
+    for parse in (
+        LIMIT.parse,
+        parameters.timeframe,
+        parameters.moment_us,
+        parameters.number_id,
+        parameters.flag,
+        parameters.world,
+    ):
         refused = refusal(parse, text)
         assert refused is None or (refused.problem.status == 400 and len(refused.problem.detail) < 400)
 
