@@ -38,7 +38,7 @@ class OrderFlow:
         """An account and its next command."""
         account = self._random.choice((ALICE, BOB))
         do = self._random.choices(
-            (self._limit, self._cancel, self._amend, self._waiting, self._all), (55, 20, 15, 9, 1)
+            (self._limit, self._cancel, self._amend, self._waiting, self._all), (550, 200, 150, 98, 2)
         )
         return account, do[0](account)
 
