@@ -143,6 +143,21 @@ def decode(text: str | None) -> ClientMessage:
         raise StreamError("bad_json", f"{error}.") from error
 
 
+class _Identified(msgspec.Struct, frozen=True):
+    id: RequestId = None
+
+
+_identified_decoder = msgspec.json.Decoder(_Identified)
+
+
+def request_id_of(text: str | None) -> RequestId:
+    """The id of a message that was refused: whoever sent many must know which one. None where it cannot be read."""
+    try:
+        return _identified_decoder.decode(text or "").id
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
 class Kind(StrEnum):
     """The kinds of channels."""
 

@@ -31,6 +31,7 @@ from fondaco.gateways.ws.messages import (
     Unsubscribed,
     decode,
     parse_channel,
+    request_id_of,
 )
 from fondaco.gateways.ws.outbox import Closing, Outbox, WriteFrame
 from fondaco.infra.metrics import Metrics
@@ -119,13 +120,15 @@ class Session:
         if text is not None and self._is_too_long(text):
             self._refuse_too_long()
             return
-        request_id: RequestId = None
         try:
             message = decode(text)
-            request_id = message.id
+        except StreamError as error:
+            self.outbox.reply(error_frame(request_id_of(text), error))
+            return
+        try:
             await self._do(message)
         except Exception as error:  # noqa: BLE001 - whatever it is, `error_frame` names it and logs what nobody foresaw
-            self.outbox.reply(error_frame(request_id, error))
+            self.outbox.reply(error_frame(message.id, error))
 
     async def _do(self, message: ClientMessage) -> None:
         match message:
