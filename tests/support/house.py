@@ -4,10 +4,11 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import msgspec
@@ -42,8 +43,6 @@ from fondaco.market.messages import (
     quote_channel,
 )
 from fondaco.market.store import Batch, TickStore
-
-T = TypeVar("T")
 
 
 class House:
@@ -135,34 +134,31 @@ def described_api(settings: Settings, database: Database) -> Litestar:
 
 
 @contextmanager
-def served_in_a_thread(
-    settings: Settings, database_url: str, *, fill: Callable[[House], Awaitable[None]]
-) -> Iterator[str]:
-    """A filled house on a port, run beside tests that are not asynchronous themselves; yields its address."""
+def served_in_a_thread(opening: Callable[[], AbstractAsyncContextManager[House]]) -> Iterator[str]:
+    """A house on a port, run beside tests that are not asynchronous themselves; yields its address."""
+    address: Future[str] = Future()
     loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
+    is_over = asyncio.Event()
+
+    async def serve() -> None:
+        async with opening() as house, house.served():
+            address.set_result(f"http://127.0.0.1:{house.port}")
+            await is_over.wait()
+
+    def run() -> None:
+        try:
+            loop.run_until_complete(serve())
+        except BaseException as error:
+            if address.done():
+                raise
+            address.set_exception(error)  # whoever waits for the address learns why there is none
+
+    thread = threading.Thread(target=run)
     thread.start()
-
-    def run(work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, loop).result()
-
-    async def make() -> tuple[House, AbstractAsyncContextManager[HouseServer]]:
-        house = House(settings, Database(database_url, settings.database, application="test"))
-        await fill(house)
-        serving = house.served()
-        await serving.__aenter__()
-        return house, serving
-
-    async def end() -> None:
-        await serving.__aexit__(None, None, None)
-        await house.database.dispose()
-
-    house, serving = run(make())
     try:
-        yield f"http://127.0.0.1:{house.port}"
+        yield address.result()
     finally:
-        run(end())
-        loop.call_soon_threadsafe(loop.stop)
+        loop.call_soon_threadsafe(is_over.set)
         thread.join()
         loop.close()
 

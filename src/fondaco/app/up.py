@@ -16,11 +16,12 @@ from typing import Any
 import fondaco
 from fondaco.app.cli.printing import COMPLAINT, say
 from fondaco.app.configuration import load_settings
+from fondaco.app.doors import open_door
 from fondaco.infra import log
 from fondaco.infra.bus.socket import serve_local_bus
 from fondaco.infra.errors import UserError
 from fondaco.infra.house import house_lock
-from fondaco.infra.listening import WILDCARDS, listen, page_address
+from fondaco.infra.listening import WILDCARDS, page_address
 from fondaco.infra.output import LineWriter, Prefixer, Unprefixed
 from fondaco.infra.postgres import EmbeddedPostgres
 from fondaco.infra.postgres.server import ENDING
@@ -65,7 +66,7 @@ def up(*, feed: str | None = None, bus: str | None = None, host: str | None = No
 async def _up(settings: Settings, log_format: log.Format, writer: LineWriter) -> None:
     with (
         house_lock(settings.data_dir, command="fondaco up") as hold,
-        listen(settings.serve.host, settings.serve.port) as listener,
+        open_door(settings.serve) as listener,
     ):
         hold.note(page_address(listener))
         hub = nullcontext() if settings.bus.is_valkey else serve_local_bus(settings.bus_socket, settings.bus)

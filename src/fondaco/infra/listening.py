@@ -7,6 +7,7 @@ while the server starts, or starts again, clients wait in the socket's queue ins
 import errno
 import os
 import socket
+from ipaddress import ip_address
 
 from fondaco.infra.errors import UserError
 
@@ -33,6 +34,16 @@ def listen(host: str, port: int) -> socket.socket:
             raise UserError(f"There is no address {host}: choose another with --host.") from error
         reason = REASONS.get(number, f"cannot be opened ({os.strerror(number)})")
         raise UserError(f"{_url_host(host)}:{port} {reason}.") from error
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is reached from this machine alone. Of names only ``localhost`` is known to be."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def page_address(listener: socket.socket) -> str:

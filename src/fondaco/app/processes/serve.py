@@ -9,13 +9,13 @@ from typing import Annotated, NoReturn
 from cyclopts import Parameter
 
 from fondaco.app.configuration import begin
+from fondaco.app.doors import keep_strangers_out, open_door
 from fondaco.app.processes.parts import house_parts, run, settle
 from fondaco.engine.away import AwayEngine
 from fondaco.engine.live import LiveHouse
 from fondaco.gateways.rest.app import build_app
 from fondaco.gateways.rest.terminal import built_folder
 from fondaco.gateways.server import HouseServer
-from fondaco.infra.listening import listen
 from fondaco.infra.settings import Settings
 
 
@@ -37,9 +37,10 @@ def serve(
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = begin("serve", {"serve": given} if given else None)
     if listening_fd is None:
-        listener = listen(settings.serve.host, settings.serve.port)
+        listener = open_door(settings.serve)
     else:
         listener = socket.socket(fileno=listening_fd)
+        keep_strangers_out(settings.serve, listener.getsockname()[0])
     # uvicorn stops in order at this signal and then raises it again, which would cut off what we still have to close.
     signal.signal(signal.SIGTERM, _leave)
     with listener:

@@ -29,9 +29,9 @@ MAX_BATCH_ORDERS: Final = 100
 
 
 def _decimal(description: str, *examples: str) -> Any:  # noqa: ANN401 - what msgspec takes
-    """A decimal as text. How it must look is only documented here: `fondaco.domains.trading.amounts` says more."""
-    pattern = {"pattern": r"^[0-9]+(\.[0-9]+)?$", "maxLength": MAX_DIGITS}
-    return Meta(description=description, examples=list(examples), extra_json_schema=pattern)
+    """A decimal as text. Its pattern is only documented here: `fondaco.domains.trading.amounts` says what is wrong."""
+    pattern = {"pattern": r"^[0-9]+(\.[0-9]+)?$"}
+    return Meta(max_length=MAX_DIGITS, description=description, examples=list(examples), extra_json_schema=pattern)
 
 
 Id: TypeAlias = Annotated[int, Meta(ge=1, le=INT64_MAX)]
@@ -67,9 +67,9 @@ class NewOrder(Asked, frozen=True):
     price: Price | None = None
     time_in_force: TimeInForce = TimeInForce.GTC
     trigger_price: Price | None = None
-    quote_quantity: Annotated[
-        str | None, _decimal("Of a market order, instead of a quantity: spend or get so much.", "250")
-    ] = None
+    quote_quantity: (
+        Annotated[str, _decimal("Of a market order, instead of a quantity: spend or get so much.", "250")] | None
+    ) = None
     post_only: bool = False
     self_trade: SelfTradePolicy = SelfTradePolicy.EXPIRE_TAKER
     client_order_id: Annotated[str, Meta(max_length=64)] | None = None
@@ -190,7 +190,7 @@ class NewLimit(Asked, frozen=True):
     name: LimitName
     subject: Annotated[str, Meta(max_length=64)] = ""
     about: Annotated[str, Meta(max_length=40)] = ""
-    value: Annotated[str | None, _decimal("Units of what the limit is about, or a count.", "50000")] = None
+    value: Annotated[str, _decimal("Units of what the limit is about, or a count.", "50000")] | None = None
 
 
 class NewBreaker(Asked, frozen=True):

@@ -19,7 +19,7 @@ from litestar.exceptions import NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme, Tag
-from litestar.status_codes import HTTP_404_NOT_FOUND
+from litestar.status_codes import HTTP_204_NO_CONTENT, HTTP_404_NOT_FOUND
 from litestar.types import Receive as LitestarReceive
 from litestar.types import Scope as LitestarScope
 from litestar.types import Send as LitestarSend
@@ -121,6 +121,7 @@ def _litestar(
             **{name: _provided(part) for name, part in parts.items()},
             "actor": Provide(actor),
         },
+        before_request=_options,
         exception_handlers={Exception: answer},
         openapi_config=OpenAPIConfig(
             title="Fondaco",
@@ -148,6 +149,15 @@ def _litestar(
         debug=False,
         request_max_body_size=MAX_BODY_BYTES,
     )
+
+
+async def _options(request: Request[Any, Any, Any]) -> Response[None] | None:
+    """Answer OPTIONS. Where a path has several handlers, the framework's own answer knows but the first of them."""
+    if request.method != "OPTIONS":
+        return None
+    path = request.scope["path_template"]
+    methods = {method for route in request.app.routes if route.path_format == path for method in route.methods}
+    return Response(None, status_code=HTTP_204_NO_CONTENT, headers={"allow": ", ".join(sorted(methods))})
 
 
 def _provided(part: object) -> Provide:
