@@ -138,7 +138,7 @@ CALLS: dict[str, tuple[Make, Rule] | None] = {
     **dict.fromkeys(
         (
             *("GET /candles", "GET /api/v1/candles", "GET /api/v1/ticks", "GET /api/v1/prices", "GET /api/v1/symbols"),
-            *("GET /api/v1/gaps", "GET /api/v1/feed", "GET /health", "GET /ready", "GET /metrics"),
+            *("GET /api/v1/gaps", "GET /api/v1/feed", "GET /api/v1/depth", "GET /health", "GET /ready", "GET /metrics"),
             *("GET /schema", "GET /schema/openapi.json", "GET /schema/{path:str}"),
         ),
         ANYBODY,

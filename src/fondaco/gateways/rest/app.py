@@ -35,7 +35,7 @@ from fondaco.engine.live import LiveHouse
 from fondaco.engine.port import Engine
 from fondaco.gateways.actors import Actors
 from fondaco.gateways.asgi import Message, Receive, Scope, Send
-from fondaco.gateways.rest import accounts, governing, health, market, orders
+from fondaco.gateways.rest import accounts, depth, governing, health, market, orders
 from fondaco.gateways.rest.bodies import MAX_BODY_BYTES, body_too_large
 from fondaco.gateways.rest.entry import OrderEntry
 from fondaco.gateways.rest.hosts import HostCheck
@@ -87,11 +87,11 @@ def build_app(
     desk = Desk(engine, live, settings.engine.command_lifetime_ms, now_ns)
     trading = TradingService(desk)
     entry = OrderEntry(actors, trading)
+    public_world = World(settings.public_world)
     books, logs = Books(), AccountLogs()
-    live.attach(books)
-    live.attach(logs)
-    exchange = Exchange(live, books, World(settings.public_world), snapshot_levels=settings.stream.snapshot_levels)
-    floor = Floor(actors, exchange, trading)
+    for part in (books, logs):
+        live.attach(part)
+    floor = Floor(actors, Exchange(live, books, public_world, settings.stream.snapshot_levels), trading)
     account_streams = AccountStreams(engine, live, logs)
     stream = Stream(settings.stream, database, bus, catalogue, counters, floor, account_streams)
     parts = {
@@ -104,6 +104,7 @@ def build_app(
         "trading": trading,
         "account_service": AccountService(desk, actors.person, settings.trading.demo_grant),
         "governing": GoverningService(desk),
+        "depths": depth.Depths(desk, books, public_world),
     }
     api = _litestar(parts, actors, [stream.running(), _kept_up(live)])
     return FrontDoor(HostCheck(settings.serve.allowed_hosts), entry, api, stream, Terminal(page), counters)
@@ -116,7 +117,14 @@ def _litestar(
         return await actors.of(request.scope["headers"])
 
     return Litestar(
-        [*orders.HANDLERS, *accounts.HANDLERS, *governing.HANDLERS, *market.HANDLERS, *health.HANDLERS],
+        [
+            *orders.HANDLERS,
+            *accounts.HANDLERS,
+            *governing.HANDLERS,
+            *market.HANDLERS,
+            *depth.HANDLERS,
+            *health.HANDLERS,
+        ],
         dependencies={
             **{name: _provided(part) for name, part in parts.items()},
             "actor": Provide(actor),

@@ -13,11 +13,10 @@ from fondaco.core.money import INT64_MAX
 from fondaco.core.refusals import Refusal
 from fondaco.core.vocabulary import World
 from fondaco.domains.trading.api import Desk
-from fondaco.engine.away import engine_away
 from fondaco.engine.books import Books
 from fondaco.gateways.rest.bodies import success
 from fondaco.gateways.rest.parameters import QueryParameter, limit, number_id, operation, read_query, symbol, world
-from fondaco.gateways.rest.problems import documented, refusals
+from fondaco.gateways.rest.problems import ProblemError, documented, refusals
 from fondaco.gateways.ws.house_frames import Level, levels, trade_items
 
 Call = Request[Any, Any, Any]
@@ -40,7 +39,7 @@ AFTER_SEQ = QueryParameter(
     "after_seq",
     "Wait until what this command did is in the answer: the `seq` of its answer.",
     Schema(type=OpenAPIType.INTEGER, minimum=0, maximum=INT64_MAX),
-    4711,
+    0,
     number_id,
 )
 
@@ -79,12 +78,13 @@ class Depths:
         self.public_world = public_world
 
     async def come_to(self, seq: int) -> None:
-        """Wait until a command is known here. Raises `OverloadedError` when that takes too long."""
+        """Wait until a command is known here. Raises `ProblemError` when that takes too long."""
         try:
             async with asyncio.timeout(WAIT_S):
                 await self.desk.live.come_to(seq)
         except TimeoutError as error:
-            raise engine_away() from error
+            detail = f"The books have come to command {self.books.seq}; {seq} is still to come."
+            raise ProblemError("not_there_yet", detail) from error
 
 
 @get(
@@ -93,8 +93,8 @@ class Depths:
     operation_id="depth",
     summary="Depth of a book",
     description=(
-        "What rests in a book of the house: the best `limit` levels of each side, and the last trade. To keep a book up, "
-        "listen to `book:SYMBOL` on the stream instead of asking often."
+        "What rests in a book of the house: the best `limit` levels of each side, and the last trade. To keep a book "
+        "up, listen to `book:SYMBOL` on the stream instead of asking often."
     ),
     tags=["market"],
     responses=success(Depth, "Levels, best first.", DEPTH)
@@ -107,6 +107,7 @@ class Depths:
         "repeated_parameter",
         "too_many_parameters",
         "engine_away",
+        "not_there_yet",
     ),
 )
 async def depth(request: Call, depths: NamedDependency[Depths]) -> Depth:

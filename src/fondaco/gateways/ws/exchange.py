@@ -41,7 +41,7 @@ class Exchange:
         snapshot_levels: levels of each side in a snapshot.
     """
 
-    def __init__(self, live: LiveHouse, books: Books, public_world: World, *, snapshot_levels: int) -> None:
+    def __init__(self, live: LiveHouse, books: Books, public_world: World, snapshot_levels: int) -> None:
         self.live = live
         self.books = books
         self.changed: Callable[[], None] = lambda: None
