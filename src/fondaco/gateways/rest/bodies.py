@@ -78,7 +78,7 @@ def success(
     struct: type[msgspec.Struct], description: str, example: msgspec.Struct, *, status: int = 200
 ) -> dict[int, ResponseSpec]:
     """The documented success of an endpoint, with its example."""
-    value = Example(value=msgspec.json.decode(msgspec.json.encode(example)))
+    value = Example(value=msgspec.to_builtins(example))
     return {status: ResponseSpec(struct, generate_examples=False, description=description, examples=[value])}
 
 

@@ -17,7 +17,7 @@ from fondaco.engine.books import Books
 from fondaco.gateways.rest.bodies import success
 from fondaco.gateways.rest.parameters import QueryParameter, limit, number_id, operation, read_query, symbol, world
 from fondaco.gateways.rest.problems import ProblemError, documented, refusals
-from fondaco.gateways.ws.house_frames import Level, levels, trade_items
+from fondaco.gateways.ws.house_frames import levels, trade_items
 
 Call = Request[Any, Any, Any]
 
@@ -50,8 +50,8 @@ class Depth(msgspec.Struct, frozen=True):
     world: str
     symbol: str
     seq: int
-    bids: list[Level]
-    asks: list[Level]
+    bids: list[list[str]]
+    asks: list[list[str]]
     last_price: str | None
     last_quantity: str | None
     last_time_ms: int | None
@@ -61,8 +61,8 @@ DEPTH = Depth(
     "trading",
     "BTCUSDT",
     4711,
-    [("61837.63000000", "0.02000000")],
-    [("61837.64000000", "0.51000000")],
+    [["61837.63000000", "0.02000000"]],
+    [["61837.64000000", "0.51000000"]],
     "61837.63000000",
     "0.01000000",
     1_723_161_254_014,
@@ -123,8 +123,8 @@ async def depth(request: Call, depths: NamedDependency[Depths]) -> Depth:
         wanted.value,
         terms.instrument.symbol,
         depths.books.seq,
-        levels(book.bids.best(count), terms),
-        levels(book.asks.best(count), terms),
+        [[*each] for each in levels(book.bids.best(count), terms)],
+        [[*each] for each in levels(book.asks.best(count), terms)],
         last.price if last else None,
         last.quantity if last else None,
         last.time_ms if last else None,

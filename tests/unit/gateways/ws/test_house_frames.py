@@ -68,7 +68,7 @@ def test_a_slow_reader_of_a_book_gets_one_frame_for_all_it_missed_or_else_a_snap
 
 
 def test_what_is_published_while_a_snapshot_is_made_is_in_it_and_does_not_follow_it() -> None:
-    made = []
+    made: list[Channel] = []
 
     def snapshot(channel: Channel) -> bytes:
         outbox.offer(channel, frame(book(1, 2, ("100", "1"))))
@@ -124,7 +124,12 @@ def test_what_waits_for_a_channel_is_forgotten_with_it() -> None:
 
 def test_a_reply_is_written_at_once_while_nothing_waits() -> None:
     written: list[bytes] = []
-    outbox = new_outbox(lambda wire: written.append(wire) is None)
+
+    def write_frame(wire: bytes) -> bool:
+        written.append(wire)
+        return True
+
+    outbox = new_outbox(write_frame)
     outbox.reply(book(1, 2))
     assert written == [text_frame(encode(book(1, 2)))]
     assert outbox.take() is None
