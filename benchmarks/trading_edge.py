@@ -69,7 +69,7 @@ async def edge(name: str, *, quick: bool) -> None:
         async with database.transaction() as connection:
             row = {"id": user_id, "email": "a@b.c", "role": UserRole.USER, "status": UserState.ACTIVE}
             await connection.execute(insert(UserRow).values(row))
-        async with _serving(database.url, str(user_id)) as (pid, port):
+        async with serving(database.url, str(user_id)) as (pid, port):
             token = f"dev:{user_id}"
             ours = await _median_us(pid, port, SHORT, token, count)
             theirs = await _median_us(pid, port, LONG, token, count)
@@ -121,7 +121,7 @@ async def _client(port: int, request: bytes, count: int) -> None:
 
 
 @asynccontextmanager
-async def _serving(url: str, user_id: str) -> AsyncIterator[tuple[int, int]]:
+async def serving(url: str, user_id: str) -> AsyncIterator[tuple[int, int]]:
     """The serving process and its port."""
     port = free_port()
     process = await asyncio.create_subprocess_exec(sys.executable, __file__, url, user_id, str(port))

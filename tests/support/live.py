@@ -37,13 +37,20 @@ async def whole_engine(database: Database, parts: Sequence[Part] = ()) -> AsyncI
     store = PostgresStore(database)
     async with leading(store) as leader, following(store, database):
         live = LiveHouse(leader.client, database, parts)
-        listening = asyncio.ensure_future(live.run())
-        try:
-            await live.ready.wait()
+        async with kept_up(live):
             yield House(leader.client, live, database)
-        finally:
-            listening.cancel()
-            await asyncio.wait((listening,))
+
+
+@asynccontextmanager
+async def kept_up(live: LiveHouse) -> AsyncIterator[None]:
+    """Have a live view listen until the block ends."""
+    listening = asyncio.ensure_future(live.run())
+    try:
+        await asyncio.wait_for(live.ready.wait(), PATIENCE_S)
+        yield
+    finally:
+        listening.cancel()
+        await asyncio.wait((listening,))
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from fondaco.core.replies import AccountOpened, Refused
 from fondaco.core.vocabulary import World
 from fondaco.domains.identity.tables import UserRole, UserRow, UserState
 from fondaco.engine.client import EngineClient
+from fondaco.engine.live import LiveHouse
 from fondaco.infra.database import Database
 from fondaco.infra.ids import new_id
 from fondaco.infra.settings import ServeSettings, Settings
@@ -20,7 +21,7 @@ from support.engines import submit
 from support.floor import FUNDS, SYMBOL, TERMS
 from support.house import House
 from support.live import House as Engine
-from support.live import whole_engine
+from support.live import kept_up, whole_engine
 
 TOKENS: Final = Settings(serve=ServeSettings(development_tokens=True))
 ROLES: Final = {
@@ -88,9 +89,10 @@ async def open_floor(database: Database, settings: Settings = TOKENS) -> AsyncIt
     """Open the exchange until the block ends; no port is needed."""
     async with whole_engine(database) as engine:
         people = await opened(database, engine.client)
+        live = LiveHouse(engine.client, database)
+        house = House(settings, database, engine=engine.client, live=live)
         await engine.caught_up()
-        house = House(settings, database, engine=engine.client, live=engine.live)
-        async with house.http() as http:
+        async with kept_up(live), house.http() as http:
             yield Floor(house, engine, people, http)
 
 

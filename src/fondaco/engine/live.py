@@ -6,7 +6,7 @@ While it is not `ready` nobody should answer from it.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final, Protocol
 
@@ -88,8 +88,20 @@ class LiveHouse:
         self.mark: Mark | None = None
         self._engine = engine
         self._database = database
-        self._parts = parts
+        self._parts = [*parts]
         self._news = asyncio.Event()
+        # Most events are none of these: a look into a dictionary passes them by.
+        self._told: Final[dict[type, Callable[[Any], None]]] = {
+            Account: self._hear_account,
+            AssetListed: self._hear_asset,
+            InstrumentListed: self._hear_listed,
+            InstrumentClosed: self._hear_closed,
+        }
+
+    def attach(self, part: Part) -> None:
+        """Hang on a further part, after those that are there."""
+        assert self.mark is None, "what has begun already cannot be told from its beginning"
+        self._parts.append(part)
 
     async def run(self) -> None:
         """Keep up until cancelled."""
@@ -149,21 +161,27 @@ class LiveHouse:
             return  # the tables had it already
         assert batch.mark.batch_no == self.mark.batch_no + 1, "a stream has no gap"
         events = decode_events(batch.events)
+        told = self._told
         for event in events:
-            match event:
-                case Account(account_id, user_id, _, world, kind, currency, status):
-                    self._know(Owner(account_id, user_id, world, kind, currency, status))
-                case AssetListed(code, scale):
-                    self.assets[code] = scale
-                case InstrumentListed(terms):
-                    self.listings[terms.world, terms.instrument.symbol] = Listing(terms, is_active=True)
-                case InstrumentClosed(world, symbol):
-                    self.listings[world, symbol] = Listing(self.listings[world, symbol].terms, is_active=False)
-                case _:
-                    pass
+            tell = told.get(type(event))
+            if tell is not None:
+                tell(event)
         self.mark = batch.mark
         for part in self._parts:
             part.hear(events, batch.mark)
+
+    def _hear_account(self, event: Account) -> None:
+        self._know(Owner(event.account_id, event.user_id, event.world, event.kind, event.currency, event.status))
+
+    def _hear_asset(self, event: AssetListed) -> None:
+        self.assets[event.code] = event.scale
+
+    def _hear_listed(self, event: InstrumentListed) -> None:
+        self.listings[event.terms.world, event.terms.instrument.symbol] = Listing(event.terms, is_active=True)
+
+    def _hear_closed(self, event: InstrumentClosed) -> None:
+        key = event.world, event.symbol
+        self.listings[key] = Listing(self.listings[key].terms, is_active=False)
 
     def _know(self, owner: Owner) -> None:
         if owner.account_id not in self.accounts:

@@ -11,13 +11,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
-from fondaco.engine.postgres_store import PROJECTION
+from fondaco.engine.projection.projection import read_watermark
 from fondaco.infra.database import Database, PsycopgConnection
 
 POLL_S: Final = 0.02
 """Between two looks at tables that are not there yet: as often as the follower looks at the journal."""
-
-_SEQ: Final = "SELECT seq FROM watermarks WHERE name = %s"
 
 
 class NotThereYetError(Exception):
@@ -83,6 +81,5 @@ class Tables:
 
     async def _look(self, connection: PsycopgConnection) -> int:
         """Where the tables are. What is read after this in the same transaction is as new or newer."""
-        row = await (await connection.execute(_SEQ, (PROJECTION,))).fetchone()
-        self._seq = max(self._seq, row[0] if row is not None else 0)
+        self._seq = max(self._seq, (await read_watermark(connection)).seq)
         return self._seq

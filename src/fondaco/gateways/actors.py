@@ -58,6 +58,10 @@ class Actors:
             return known.actor
         return await self._ask(header)
 
+    async def behind(self, token: str) -> Actor:
+        """Who a token stands for that came otherwise than in a header. Raises as `of` does."""
+        return await self.of([(b"authorization", b"Bearer " + token.encode())])
+
     async def person(self, who: str) -> Person | None:
         """A user by id or address, as the table has it now."""
         async with self._database.transaction() as connection:

@@ -208,6 +208,10 @@ class StreamSettings(_Group):
     """Ticks kept for a slow reader; older ones give way and the frame says how many."""
     snapshot_candles: PositiveInt = 500
     """Candles in the snapshot that opens a candle channel."""
+    snapshot_levels: PositiveInt = 1_000
+    """Levels of each side in the snapshot that opens a book channel."""
+    max_commands: PositiveInt = 500
+    """Commands that a connection may have under way; it is read no further until one of them is answered."""
 
 
 def default_data_dir() -> Path:
@@ -235,6 +239,8 @@ class Settings(BaseSettings):
     """PostgreSQL to use instead of the embedded one. A Prisma-style ``schema=`` is dropped."""
     recorded_data: Path = Field(default=CHECKOUT.parent / "shared" / "data")
     """Folder of recorded market data, for the replay feed and for tests."""
+    public_world: Literal["trading", "demo"] = "trading"
+    """The world whose books and trades everybody is shown where none is named."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least level that is logged."""
     log_format: Literal["auto", "console", "json"] = "auto"

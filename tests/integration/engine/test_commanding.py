@@ -1,7 +1,7 @@
 """Commands of a domain's transaction are done once, in order, or not at all; what cannot be done is said."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 
 import pytest
@@ -49,7 +49,7 @@ class Bad(Engine):
         """Look."""
         return await self.engine.look(query)
 
-    def follow(self) -> AsyncIterator[Committed | StartOver]:
+    def follow(self) -> AsyncGenerator[Committed | StartOver, None]:
         """Follow."""
         return self.engine.follow()
 

@@ -195,6 +195,7 @@ CALLS: dict[str, tuple[Make, Rule] | None] = {
             *(
                 "GET /api/v1/gaps",
                 "GET /api/v1/feed",
+                "GET /api/v1/depth",
                 "GET /api/v1/instruments",
                 "GET /health",
                 "GET /ready",

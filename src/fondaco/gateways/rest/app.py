@@ -26,8 +26,11 @@ from litestar.types import Send as LitestarSend
 
 import fondaco
 from fondaco.core.listings import Catalogue, instrument
+from fondaco.core.vocabulary import World
 from fondaco.domains.identity.api import Actor
 from fondaco.domains.trading.api import AccountService, Desk, GoverningService, TradingService
+from fondaco.engine.account_logs import AccountLogs
+from fondaco.engine.books import Books
 from fondaco.engine.live import LiveHouse
 from fondaco.engine.port import Engine
 from fondaco.engine.reading import Tables
@@ -35,6 +38,7 @@ from fondaco.gateways.actors import Actors
 from fondaco.gateways.asgi import Message, Receive, Scope, Send
 from fondaco.gateways.rest import (
     accounts,
+    depth,
     governing,
     health,
     history,
@@ -51,6 +55,9 @@ from fondaco.gateways.rest.hosts import HostCheck
 from fondaco.gateways.rest.problems import ProblemError, answer, send_problem, translate
 from fondaco.gateways.rest.reference import ReferencePage
 from fondaco.gateways.rest.terminal import Terminal
+from fondaco.gateways.ws.accounts import AccountStreams
+from fondaco.gateways.ws.exchange import Exchange
+from fondaco.gateways.ws.floor import Floor
 from fondaco.gateways.ws.stream import STREAM_PATH, Stream
 from fondaco.infra.bus.port import Bus
 from fondaco.infra.clock import now_ns
@@ -76,6 +83,7 @@ HANDLERS = (
     *watch.HANDLERS,
     *governing.HANDLERS,
     *market.HANDLERS,
+    *depth.HANDLERS,
     *health.HANDLERS,
 )
 
@@ -103,11 +111,17 @@ def build_app(
     """
     counters = metrics or Metrics()
     catalogue = Catalogue(instrument(pair, settings.market.scales) for pair in settings.market.pairs)
-    stream = Stream(settings.stream, database, bus, catalogue, counters)
     actors = Actors(database, development_tokens=settings.serve.development_tokens)
     desk = Desk(engine, live, settings.engine.command_lifetime_ms, now_ns)
     trading = TradingService(desk)
     entry = OrderEntry(actors, trading)
+    public_world = World(settings.public_world)
+    books, logs = Books(), AccountLogs()
+    for part in (books, logs):
+        live.attach(part)
+    floor = Floor(actors, Exchange(live, books, public_world, settings.stream.snapshot_levels), trading)
+    account_streams = AccountStreams(engine, live, logs)
+    stream = Stream(settings.stream, database, bus, catalogue, counters, floor, account_streams)
     parts = {
         "market": market.Market(database, bus, catalogue),
         "probe": health.Probe(database, bus),
@@ -120,6 +134,7 @@ def build_app(
         "account_service": AccountService(desk, actors.person, settings.trading.demo_grant),
         "governing": GoverningService(desk),
         "tables": Tables(database, wait_s=settings.serve.read_wait_s),
+        "depths": depth.Depths(desk, books, public_world),
     }
     api = _litestar(parts, actors, [stream.running(), _kept_up(live)])
     return FrontDoor(HostCheck(settings.serve.allowed_hosts), entry, api, stream, Terminal(page), counters)

@@ -95,7 +95,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             503, "Engine away", "The engine is being started or replaced; nothing was done. Try again in a moment."
         ),
         "not_there_yet": Kind(
-            503, "Not there yet", "The tables have not come to `after_seq` in time; read again in a moment."
+            503, "Not there yet", "What is read has not come to `after_seq` in time; read again in a moment."
         ),
         "queue_full": Kind(503, "Queue full", "More is asked than the engine can do; nothing was done. Try again."),
         "follower_behind": Kind(

@@ -1,43 +1,40 @@
-"""One client of the stream: what it listens to, and an outbox that a slow reader cannot fill.
+"""One client of the stream: who it is, what it listens to, and the commands that it has under way.
 
-The outbox holds replies in order and at most *one* item per channel. While the client takes its frames as they come, an
-item is the very frame that every other subscriber gets. When a second one comes before the first has left, the two are
-merged: candles, prices and feed keep the newest state, ticks the newest few thousand, and the frame says how many were
-merged and dropped. A waiting snapshot swallows updates altogether, since it is made only when it leaves.
-
-`run` has two sides: one task reads and obeys, one writes and waits as long as the client makes it.
+`run` has two sides: one task reads and obeys, one writes and waits as long as the client makes it. What the client says
+is obeyed in its order; an answer of the engine comes when it comes. While the client has as many commands under way as
+it may, or as many replies waiting, nothing further is read from it: that is all the flow control there is.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
-from typing import NamedTuple, Protocol, TypeAlias
-
-import msgspec
+from typing import NamedTuple, Protocol
 
 from fondaco.core.listings import Catalogue
+from fondaco.domains.identity.api import Actor
 from fondaco.gateways.asgi import Receive, Send
+from fondaco.gateways.ws.entry import OrderEntry
+from fondaco.gateways.ws.errors import error_frame
+from fondaco.gateways.ws.floor import Floor
 from fondaco.gateways.ws.messages import (
+    Authenticate,
     Channel,
+    ClientMessage,
     Error,
+    Kind,
     Ping,
     Pong,
     RequestId,
+    SignedIn,
     StreamError,
     Subscribe,
     Subscribed,
     Unsubscribe,
     Unsubscribed,
-    Update,
     decode,
-    encode,
-    merge_updates,
     parse_channel,
+    request_id_of,
 )
+from fondaco.gateways.ws.outbox import Closing, Outbox, WriteFrame
 from fondaco.infra.metrics import Metrics
-
-MAX_REPLIES = 100
-"""Replies that may wait; while there are more, nothing further is read from the client."""
 
 TOO_LONG = 1009
 GOING_AWAY = 1001
@@ -49,32 +46,14 @@ class Limits(NamedTuple):
     max_subscriptions: int
     max_message_bytes: int
     max_waiting_ticks: int
-
-
-class Closing(NamedTuple):
-    """How the stream ends."""
-
-    code: int
-    reason: str
-
-
-class Frame(NamedTuple):
-    """An update, its JSON, and the WebSocket frame around it; shared by all subscribers."""
-
-    update: Update
-    payload: bytes
-    wire: bytes
-
-
-WriteFrame: TypeAlias = Callable[[bytes], bool]
-"""Writes a ready WebSocket frame, unless the client is behind: then it says False and writes nothing."""
+    max_commands: int
 
 
 class Publisher(Protocol):
     """Whoever sends the frames of channels."""
 
-    def join(self, session: "Session", channel: Channel) -> None:
-        """Send a snapshot, and updates from now on."""
+    def join(self, session: "Session", channel: Channel, after_seq: int | None, request_id: RequestId) -> None:
+        """Send a snapshot of a channel, and updates from now on; of an account what came after a command."""
         ...
 
     def leave(self, session: "Session", channel: Channel) -> None:
@@ -86,103 +65,6 @@ class Publisher(Protocol):
         ...
 
 
-class Outbox:
-    """What waits for one client."""
-
-    def __init__(
-        self,
-        max_ticks: int,
-        snapshot: Callable[[Channel], bytes],
-        metrics: Metrics,
-        write_frame: WriteFrame | None = None,
-    ) -> None:
-        self._max_ticks = max_ticks
-        self._snapshot = snapshot
-        self._metrics = metrics
-        self._write_frame = write_frame
-        self._is_idle = True
-        self._replies: deque[bytes] = deque()
-        self._items: dict[Channel, Frame | Update | None] = {}
-        self._closing: Closing | None = None
-        self._news = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
-
-    def reply(self, frame: msgspec.Struct) -> None:
-        """Add a reply; replies leave before updates."""
-        self._is_idle = False
-        self._replies.append(encode(frame))
-        if len(self._replies) >= MAX_REPLIES:
-            self._room.clear()
-        self._news.set()
-
-    async def room(self) -> None:
-        """Wait until replies fit in."""
-        await self._room.wait()
-
-    def offer(self, channel: Channel, frame: Frame) -> None:
-        """Write an update at once if nothing waits; else add it, merged with one that still waits."""
-        if self._is_idle and self._write_frame is not None and self._write_frame(frame.wire):
-            return
-        self._is_idle = False
-        if channel not in self._items:
-            self._items[channel] = frame
-            self._news.set()
-            return
-        waiting = self._items[channel]
-        if waiting is None:
-            return
-        older = waiting.update if isinstance(waiting, Frame) else waiting
-        self._items[channel], gave_way = merge_updates(older, frame.update, max_ticks=self._max_ticks)
-        self._metrics.stream_conflated.inc()
-        self._metrics.stream_dropped.inc(gave_way)
-
-    def want_snapshot(self, channel: Channel) -> None:
-        """Send the channel's state anew, instead of whatever waits."""
-        self._is_idle = False
-        self._items[channel] = None
-        self._news.set()
-
-    def forget(self, channel: Channel) -> None:
-        """Drop what waits for a channel."""
-        self._items.pop(channel, None)
-
-    def close(self, closing: Closing) -> None:
-        """End the stream after the replies, leaving updates unsent."""
-        self._is_idle = False
-        self._closing = self._closing or closing
-        self._items.clear()
-        self._news.set()
-
-    async def next(self) -> bytes | Closing:
-        """What leaves next, as soon as there is something. Asking says that what was taken before has left."""
-        while (taken := self.take()) is None:
-            self._news.clear()
-            await self._news.wait()
-        return taken
-
-    def take(self) -> bytes | Closing | None:
-        """What leaves next, or None when nothing waits."""
-        if self._replies:
-            reply = self._replies.popleft()
-            if len(self._replies) < MAX_REPLIES:
-                self._room.set()
-            return reply
-        if self._closing is not None:
-            return self._closing
-        if self._items:
-            return self._next_item()
-        self._is_idle = True
-        return None
-
-    def _next_item(self) -> bytes:
-        channel = next(iter(self._items))
-        item = self._items.pop(channel)
-        if item is None:
-            return self._snapshot(channel)
-        return item.payload if isinstance(item, Frame) else encode(item)
-
-
 class Session:
     """One open stream."""
 
@@ -190,18 +72,22 @@ class Session:
         self,
         publisher: Publisher,
         catalogue: Catalogue,
+        floor: Floor,
         limits: Limits,
         metrics: Metrics,
         write_frame: WriteFrame | None = None,
     ) -> None:
         self._publisher = publisher
         self._catalogue = catalogue
+        self._floor = floor
         self._limits = limits
         self._channels: set[Channel] = set()
+        self._actor: Actor | None = None
         self.outbox = Outbox(limits.max_waiting_ticks, publisher.snapshot, metrics, write_frame)
+        self._entry = OrderEntry(floor.trading, self.outbox, limits.max_commands)
 
     async def run(self, receive: Receive, send: Send) -> None:
-        """Serve until the client leaves or the outbox is closed."""
+        """Serve until the client leaves or the outbox is closed. Commands that are under way are done all the same."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 writer = tasks.create_task(self._write(send))
@@ -214,10 +100,11 @@ class Session:
     async def _read(self, receive: Receive) -> None:
         while True:
             await self.outbox.room()
+            await self._entry.room()
             message = await receive()
             if message["type"] != "websocket.receive":
                 return
-            self.obey(message.get("text"))
+            await self.obey(message.get("text"))
 
     async def _write(self, send: Send) -> None:
         while True:
@@ -228,44 +115,75 @@ class Session:
                 case payload:
                     await send({"type": "websocket.send", "text": payload.decode(), "bytes": None})
 
-    def obey(self, text: str | None) -> None:
+    async def obey(self, text: str | None) -> None:
         """Do what one message of the client says; None is a binary frame."""
         if text is not None and self._is_too_long(text):
             self._refuse_too_long()
             return
-        request_id: RequestId = None
         try:
             message = decode(text)
-            request_id = message.id
-            match message:
-                case Subscribe(channels):
-                    self._subscribe(channels, request_id)
-                case Unsubscribe(channels):
-                    self._unsubscribe(channels, request_id)
-                case Ping():
-                    self.outbox.reply(Pong(request_id))
         except StreamError as error:
-            self.outbox.reply(Error(request_id, error.code, error.message))
+            self.outbox.reply(error_frame(request_id_of(text), error))
+            return
+        try:
+            await self._do(message)
+        except Exception as error:  # noqa: BLE001 - whatever it is, `error_frame` names it and logs what nobody foresaw
+            self.outbox.reply(error_frame(message.id, error))
 
-    def _subscribe(self, names: list[str], request_id: RequestId) -> None:
-        channels = [parse_channel(name, self._catalogue) for name in names]
+    async def _do(self, message: ClientMessage) -> None:
+        match message:
+            case Subscribe():
+                self._subscribe(message)
+            case Unsubscribe():
+                self._unsubscribe(message)
+            case Ping():
+                self.outbox.reply(Pong(message.id))
+            case Authenticate():
+                await self._authenticate(message)
+            case _:
+                self._entry.take(self._signed_in(), message)
+
+    async def _authenticate(self, message: Authenticate) -> None:
+        """Let the client be somebody. It stays so while it is connected, and can become nobody else."""
+        if self._actor is not None:
+            raise StreamError("already_signed_in", "This connection has said who it is. Open another for another user.")
+        self._actor = await self._floor.actors.behind(message.token)
+        self.outbox.reply(SignedIn(message.id, self._actor.user_id))
+
+    def _signed_in(self) -> Actor:
+        if self._actor is None:
+            raise StreamError("not_signed_in", "Nobody is signed in here.")
+        return self._actor
+
+    def drop(self, channel: Channel) -> None:
+        """Forget a channel that the publisher does not send after all."""
+        self._channels.discard(channel)
+
+    def _subscribe(self, message: Subscribe) -> None:
+        channels = [self._channel(name) for name in message.channels]
         if len(self._channels.union(channels)) > self._limits.max_subscriptions:
             raise StreamError(
                 "too_many_subscriptions",
                 f"One connection may listen to {self._limits.max_subscriptions} channels; none of these was added.",
             )
-        self.outbox.reply(Subscribed(request_id, [channel.name for channel in channels]))
+        self.outbox.reply(Subscribed(message.id, [channel.name for channel in channels]))
         for channel in channels:
             self._channels.add(channel)
-            self._publisher.join(self, channel)
+            self._publisher.join(self, channel, message.after_seq, message.id)
 
-    def _unsubscribe(self, names: list[str], request_id: RequestId) -> None:
-        channels = [parse_channel(name, self._catalogue) for name in names]
+    def _unsubscribe(self, message: Unsubscribe) -> None:
+        channels = [self._channel(name) for name in message.channels]
         for channel in channels:
             self._channels.discard(channel)
             self._publisher.leave(self, channel)
             self.outbox.forget(channel)
-        self.outbox.reply(Unsubscribed(request_id, [channel.name for channel in channels]))
+        self.outbox.reply(Unsubscribed(message.id, [channel.name for channel in channels]))
+
+    def _channel(self, name: str) -> Channel:
+        """Read a channel's name. Another user's account looks missing."""
+        if name.startswith(f"{Kind.ACCOUNT}:"):
+            return self._floor.account_channel(name, self._signed_in())
+        return self._floor.exchange.market_channel(name) or parse_channel(name, self._catalogue)
 
     def _is_too_long(self, text: str) -> bool:
         most = self._limits.max_message_bytes

@@ -6,18 +6,23 @@ that does not read costs its own outbox and nobody else anything.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
+import msgspec
 import structlog
 
 from fondaco.core.listings import Catalogue
 from fondaco.gateways.asgi import Receive, Scope, Send
-from fondaco.gateways.ws.board import Board, Change
+from fondaco.gateways.ws.accounts import AccountStreams
+from fondaco.gateways.ws.board import Board
+from fondaco.gateways.ws.floor import Floor
+from fondaco.gateways.ws.house_frames import HouseUpdate
 from fondaco.gateways.ws.listener import Listener
-from fondaco.gateways.ws.messages import Channel, Snapshot, Update, encode
+from fondaco.gateways.ws.messages import HOUSE_KINDS, Channel, Kind, RequestId, Snapshot, Update, encode
+from fondaco.gateways.ws.outbox import Closing, Frame
 from fondaco.gateways.ws.protocol import EXTENSION, text_frame
-from fondaco.gateways.ws.session import GOING_AWAY, Closing, Frame, Limits, Session
+from fondaco.gateways.ws.session import GOING_AWAY, Limits, Session
 from fondaco.infra.bus.port import Bus
 from fondaco.infra.clock import now_us
 from fondaco.infra.database import Database
@@ -42,12 +47,21 @@ class Topic:
 
 
 class Stream:
-    """Accepts clients, keeps the board up with the bus, and flushes it."""
+    """Accepts clients, keeps the board up with the bus, and flushes it; and tells what the house's own exchange did."""
 
     def __init__(
-        self, settings: StreamSettings, database: Database, bus: Bus, catalogue: Catalogue, metrics: Metrics
+        self,
+        settings: StreamSettings,
+        database: Database,
+        bus: Bus,
+        catalogue: Catalogue,
+        metrics: Metrics,
+        floor: Floor,
+        accounts: AccountStreams,
     ) -> None:
         self._settings = settings
+        self._floor = floor
+        self._accounts = accounts
         self._catalogue = catalogue
         self._metrics = metrics
         self._changed = asyncio.Event()
@@ -57,7 +71,13 @@ class Stream:
         self._listener = Listener(
             self.board, bus, database, metrics, candles=settings.snapshot_candles, changed=self._changed.set
         )
-        self._limits = Limits(settings.max_subscriptions, settings.max_message_bytes, settings.max_waiting_ticks)
+        floor.exchange.changed = self._changed.set
+        self._limits = Limits(
+            settings.max_subscriptions,
+            settings.max_message_bytes,
+            settings.max_waiting_ticks,
+            settings.max_commands,
+        )
         self._topics: dict[Channel, Topic] = {}
         self._seqs: dict[Channel, int] = {}
         self._sessions: set[Session] = set()
@@ -94,7 +114,9 @@ class Stream:
         if (refusal := self._refusal()) is not None:
             await send({"type": "websocket.close", "code": refusal.code, "reason": refusal.reason})
             return
-        session = Session(self, self._catalogue, self._limits, self._metrics, scope["extensions"].get(EXTENSION))
+        session = Session(
+            self, self._catalogue, self._floor, self._limits, self._metrics, scope["extensions"].get(EXTENSION)
+        )
         self._sessions.add(session)
         self._count_sessions()
         try:
@@ -103,8 +125,11 @@ class Stream:
             self._sessions.discard(session)
             self._count_sessions()
 
-    def join(self, session: Session, channel: Channel) -> None:
-        """Send a snapshot, and updates from now on."""
+    def join(self, session: Session, channel: Channel, after_seq: int | None, request_id: RequestId) -> None:
+        """Send a snapshot, and updates from now on; of an account what came after a command, where that is given."""
+        if channel.kind is Kind.ACCOUNT:
+            self._accounts.join(session, channel, after_seq, request_id)
+            return
         if channel not in self._topics:
             self._topics[channel] = Topic(self._seqs.get(channel, 0))
         self._topics[channel].sessions[session] = None
@@ -112,21 +137,31 @@ class Stream:
 
     def leave(self, session: Session, channel: Channel) -> None:
         """Send no more."""
+        if channel.kind is Kind.ACCOUNT:
+            self._accounts.leave(session, channel)
+            return
         topic = self._topics.get(channel)
         if topic is None:
             return
         topic.sessions.pop(session, None)
         if not topic.sessions:
-            self._seqs[channel] = topic.seq
+            if channel.kind not in HOUSE_KINDS:
+                self._seqs[channel] = topic.seq
             del self._topics[channel]
 
     def snapshot(self, channel: Channel) -> bytes:
         """The snapshot of a channel as it stands now; many who join at once share one."""
         topic = self._topics[channel]
+        if channel.kind in HOUSE_KINDS:
+            self._flush_exchange()  # what has changed but was not told yet would else be in it, and be told again
         if topic.snapshot is None:
-            frame = Snapshot(channel.name, topic.seq, self.board.source_of(channel), self.board.snapshot(channel))
-            topic.snapshot = encode(frame)
+            topic.snapshot = encode(self._snapshot(channel, topic))
         return topic.snapshot
+
+    def _snapshot(self, channel: Channel, topic: Topic) -> msgspec.Struct:
+        if channel.kind in HOUSE_KINDS:
+            return self._floor.exchange.snapshot(channel)
+        return Snapshot(channel.name, topic.seq, self.board.source_of(channel), self.board.snapshot(channel))
 
     def _refusal(self) -> Closing | None:
         if self._is_closing:
@@ -155,24 +190,37 @@ class Stream:
 
     def flush(self) -> None:
         """Hand every change to whoever listens."""
-        for channel in self.board.take_resets():
+        self._reset(self.board.take_resets())
+        for channel, data, dropped in self.board.changes(self._topics):
+            topic = self._topics[channel]
+            topic.seq += 1
+            self._publish(topic, channel, Update(channel.name, topic.seq, data, dropped=dropped))
+        self._flush_exchange()
+
+    def _flush_exchange(self) -> None:
+        exchange = self._floor.exchange
+        if exchange.take_began_anew():
+            self._reset([channel for channel in self._topics if channel.kind in HOUSE_KINDS])
+            self._accounts.begin_anew()
+        for channel, update in exchange.take_updates(self._topics):
+            self._publish(self._topics[channel], channel, update)
+        self._accounts.flush()
+
+    def _reset(self, channels: Iterable[Channel]) -> None:
+        """Whoever listens to one of these needs a new snapshot."""
+        for channel in channels:
             topic = self._topics.get(channel)
             if topic is not None:
                 topic.seq += 1
                 topic.snapshot = None
                 for session in topic.sessions:
                     session.outbox.want_snapshot(channel)
-        for change in self.board.changes(self._topics):
-            self._publish(change)
 
-    def _publish(self, change: Change) -> None:
-        topic = self._topics[change.channel]
-        topic.seq += 1
+    def _publish(self, topic: Topic, channel: Channel, update: Update | HouseUpdate) -> None:
         topic.snapshot = None
-        update = Update(change.channel.name, topic.seq, change.data, dropped=change.dropped)
         payload = encode(update)
         frame = Frame(update, payload, text_frame(payload))
         for session in topic.sessions:
-            session.outbox.offer(change.channel, frame)
+            session.outbox.offer(channel, frame)
         self._metrics.stream_frames.inc(len(topic.sessions))
-        self._metrics.stream_dropped.inc(change.dropped)
+        self._metrics.stream_dropped.inc(update.dropped)

@@ -9,30 +9,36 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fondaco.core.listings import Catalogue, instrument
+from fondaco.engine.live import LiveHouse
+from fondaco.engine.remote import RemoteEngine
 from fondaco.gateways.asgi import Message
+from fondaco.gateways.rest.app import build_app
 from fondaco.gateways.ws.messages import Channel, Kind, Ping, Pong, TickItem, Update, encode
+from fondaco.gateways.ws.outbox import MAX_REPLIES, Closing, Frame, Outbox, WriteFrame
 from fondaco.gateways.ws.protocol import text_frame
-from fondaco.gateways.ws.session import MAX_REPLIES, TOO_LONG, Closing, Frame, Limits, Outbox, Session, WriteFrame
+from fondaco.gateways.ws.session import TOO_LONG, Limits, Session
 from fondaco.gateways.ws.stream import Stream
 from fondaco.infra.bus.local import LocalBus
 from fondaco.infra.database import Database
 from fondaco.infra.metrics import Metrics
-from fondaco.infra.settings import BusSettings, DatabaseSettings, StreamSettings
+from fondaco.infra.settings import BusSettings, DatabaseSettings, Settings
 
 CATALOGUE = Catalogue([instrument("BTC/USDT", {})])
 TICKS = Channel(Kind.TICKS, "BTCUSDT")
 FEED = Channel(Kind.FEED)
-LIMITS = Limits(max_subscriptions=2, max_message_bytes=100, max_waiting_ticks=3)
+LIMITS = Limits(max_subscriptions=2, max_message_bytes=100, max_waiting_ticks=3, max_commands=2)
 
 
 def new_stream() -> Stream:
     """A real publisher that nothing feeds: its bus is silent and its database away."""
     nowhere = Database("postgresql://nobody@127.0.0.1:1/none", DatabaseSettings(), application="test")
-    return Stream(StreamSettings(), nowhere, LocalBus(BusSettings()), CATALOGUE, Metrics())
+    engine = RemoteEngine(nowhere, b"")
+    return build_app(Settings(), nowhere, LocalBus(BusSettings()), engine, LiveHouse(engine, nowhere), page=None).stream
 
 
 def new_session(stream: Stream | None = None) -> Session:
-    return Session(stream or new_stream(), CATALOGUE, LIMITS, Metrics())
+    stream = stream or new_stream()
+    return Session(stream, CATALOGUE, stream._floor, LIMITS, Metrics())
 
 
 def new_outbox(write_frame: WriteFrame | None = None, *, max_ticks: int = 3) -> Outbox:
@@ -50,9 +56,9 @@ def taken(outbox: Outbox) -> list[Any]:
     return [msgspec.json.decode(each) if isinstance(each, bytes) and each[:1] == b"{" else each for each in found]
 
 
-def test_a_subscription_is_confirmed_before_its_snapshot() -> None:
+async def test_a_subscription_is_confirmed_before_its_snapshot() -> None:
     session = new_session()
-    session.obey('{"op":"subscribe","channels":["ticks:btc","feed"],"id":7}')
+    await session.obey('{"op":"subscribe","channels":["ticks:btc","feed"],"id":7}')
     assert taken(session.outbox) == [
         {"type": "subscribed", "id": 7, "channels": ["ticks:BTCUSDT", "feed"]},
         {"type": "snapshot", "channel": "ticks:BTCUSDT", "seq": 0, "source": None, "data": []},
@@ -60,49 +66,49 @@ def test_a_subscription_is_confirmed_before_its_snapshot() -> None:
     ]
 
 
-def test_one_bad_channel_refuses_the_whole_subscription() -> None:
+async def test_one_bad_channel_refuses_the_whole_subscription() -> None:
     stream = new_stream()
     session = new_session(stream)
-    session.obey('{"op":"subscribe","channels":["feed","ticks:DOGE"],"id":7}')
+    await session.obey('{"op":"subscribe","channels":["feed","ticks:DOGE"],"id":7}')
     (error,) = taken(session.outbox)
     assert (error["type"], error["id"], error["code"]) == ("error", 7, "unknown_symbol")
     assert set(stream._topics) == set()
 
 
-def test_the_limit_of_subscriptions_holds_at_its_edge_and_adds_nothing_beyond() -> None:
+async def test_the_limit_of_subscriptions_holds_at_its_edge_and_adds_nothing_beyond() -> None:
     stream = new_stream()
     session = new_session(stream)
-    session.obey('{"op":"subscribe","channels":["ticks:btc","feed"]}')
-    session.obey('{"op":"subscribe","channels":["feed"]}')  # already counted
-    session.obey('{"op":"subscribe","channels":["prices:btc"],"id":9}')
+    await session.obey('{"op":"subscribe","channels":["ticks:btc","feed"]}')
+    await session.obey('{"op":"subscribe","channels":["feed"]}')  # already counted
+    await session.obey('{"op":"subscribe","channels":["prices:btc"],"id":9}')
     codes = [each["code"] for each in taken(session.outbox) if each["type"] == "error"]
     assert codes == ["too_many_subscriptions"]
     assert set(stream._topics) == {TICKS, FEED}
 
 
-def test_after_unsubscribing_nothing_of_the_channel_leaves() -> None:
+async def test_after_unsubscribing_nothing_of_the_channel_leaves() -> None:
     stream = new_stream()
     session = new_session(stream)
-    session.obey('{"op":"subscribe","channels":["feed"]}')
-    session.obey('{"op":"unsubscribe","channels":["feed"],"id":"x"}')
+    await session.obey('{"op":"subscribe","channels":["feed"]}')
+    await session.obey('{"op":"unsubscribe","channels":["feed"],"id":"x"}')
     assert [each["type"] for each in taken(session.outbox)] == ["subscribed", "unsubscribed"]
     assert set(stream._topics) == set()
 
 
-def test_a_refused_message_leaves_the_session_open() -> None:
+async def test_a_refused_message_leaves_the_session_open() -> None:
     session = new_session()
     for text in ("{", '{"op":"sell"}', None, '{"op":"ping","id":1}'):
-        session.obey(text)
+        await session.obey(text)
     answers = taken(session.outbox)
     assert [each.get("code", each["type"]) for each in answers] == ["bad_json", "bad_message", "binary_message", "pong"]
 
 
 @pytest.mark.parametrize(("filler", "is_refused"), [("x" * 78, False), ("x" * 79, True), ("é" * 40, True)])
-def test_a_message_is_too_long_by_its_bytes(filler: str, *, is_refused: bool) -> None:
+async def test_a_message_is_too_long_by_its_bytes(filler: str, *, is_refused: bool) -> None:
     text = '{"op":"ping","id":"' + filler + '"} '
     assert (len(text.encode()) > LIMITS.max_message_bytes) is is_refused
     session = new_session()
-    session.obey(text)
+    await session.obey(text)
     if is_refused:
         assert (
             session.outbox.take()
