@@ -29,9 +29,9 @@ async def trade(client: EngineClient, price_ticks: int, lots: int, *, buyer_take
 
 
 @asynccontextmanager
-async def recording(database: Database, bus: LocalBus) -> AsyncIterator[None]:
+async def recording(database: Database, ticks: TickStore, bus: LocalBus) -> AsyncIterator[None]:
     """Record until the block ends, and then be cut off as by a kill: what was read and not stored goes to the next."""
     with bus.connect() as own:
         prices = PriceWriter(database, Quoter({}, 0), every_s=10)
-        async with ended(Recorder(own, TickStore(database), prices, QUICK).run()):
+        async with ended(Recorder(own, ticks, prices, QUICK).run()):
             yield

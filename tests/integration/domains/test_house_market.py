@@ -23,6 +23,7 @@ from fondaco.infra.bus.local import LocalBus
 from fondaco.infra.database import Database
 from fondaco.infra.settings import BusSettings
 from fondaco.market.messages import Source, Tick
+from fondaco.market.store import Batch, TickStore
 from support.engines import leading, open_exchange, submit
 from support.floor import FUNDS, TERMS, limit
 from support.live import following, whole_engine
@@ -66,11 +67,19 @@ def bus() -> LocalBus:
     return LocalBus(BusSettings())
 
 
-async def test_trades_become_ticks_and_candles_to_the_unit(database: Database, bus: LocalBus) -> None:
+@pytest.fixture
+async def ticks(database: Database) -> TickStore:
+    """Where ticks go. It has been there before: whoever is cut off while connecting leaves the server waiting."""
+    ticks = TickStore(database)
+    await ticks.store(Batch([], []), now_us=0)
+    return ticks
+
+
+async def test_trades_become_ticks_and_candles_to_the_unit(database: Database, ticks: TickStore, bus: LocalBus) -> None:
     with bus.connect() as own:
         async with (
             whole_engine(database) as house,
-            recording(database, bus),
+            recording(database, ticks, bus),
             ended(Printer(house.client, database, own).run()),
         ):
             await open_exchange(house.client)
@@ -81,12 +90,12 @@ async def test_trades_become_ticks_and_candles_to_the_unit(database: Database, b
     assert await gaps_of(database) == []
 
 
-async def test_play_money_has_a_source_of_its_own(database: Database, bus: LocalBus) -> None:
+async def test_play_money_has_a_source_of_its_own(database: Database, ticks: TickStore, bus: LocalBus) -> None:
     """The same symbol, but another market."""
     with bus.connect() as own:
         async with (
             whole_engine(database) as house,
-            recording(database, bus),
+            recording(database, ticks, bus),
             ended(Printer(house.client, database, own).run()),
         ):
             await open_exchange(house.client)
@@ -98,17 +107,17 @@ async def test_play_money_has_a_source_of_its_own(database: Database, bus: Local
     assert prices == [50_000 * TERMS.tick, 7 * TERMS.tick]
 
 
-async def test_what_was_traded_before_is_printed_too(database: Database, bus: LocalBus) -> None:
+async def test_what_was_traded_before_is_printed_too(database: Database, ticks: TickStore, bus: LocalBus) -> None:
     with bus.connect() as own:
         async with whole_engine(database) as house:
             await open_exchange(house.client)
             for step in range(5):
                 await trade(house.client, 50_000 + step, 1)
-            async with recording(database, bus), ended(Printer(house.client, database, own).run()):
+            async with recording(database, ticks, bus), ended(Printer(house.client, database, own).run()):
                 await eventually(equal(database, 5))
 
 
-async def test_each_trade_is_stored_once_whoever_is_killed(database: Database, bus: LocalBus) -> None:
+async def test_each_trade_is_stored_once_whoever_is_killed(database: Database, ticks: TickStore, bus: LocalBus) -> None:
     """Printer, recorder and engine, each cut off at a random place, again and again."""
     luck = random.Random(20_261_121)
     traded = 0
@@ -118,7 +127,7 @@ async def test_each_trade_is_stored_once_whoever_is_killed(database: Database, b
         async with whole_engine(database) as house:
             for _ in range(4):
                 with bus.connect() as own:
-                    async with recording(database, bus), ended(Printer(house.client, database, own).run()):
+                    async with recording(database, ticks, bus), ended(Printer(house.client, database, own).run()):
                         for _ in range(luck.randrange(1, 8)):
                             await trade(house.client, 50_000 + traded % 7, 1 + traded % 5)
                             traded += 1
@@ -127,7 +136,7 @@ async def test_each_trade_is_stored_once_whoever_is_killed(database: Database, b
     with bus.connect() as own:
         async with (
             whole_engine(database) as house,
-            recording(database, bus),
+            recording(database, ticks, bus),
             ended(Printer(house.client, database, own).run()),
         ):
             await eventually(equal(database, traded))
@@ -135,11 +144,13 @@ async def test_each_trade_is_stored_once_whoever_is_killed(database: Database, b
     assert all(is_filled for *_, is_filled in await gaps_of(database))
 
 
-async def test_a_printer_goes_on_when_the_engine_starts_anew(database: Database, bus: LocalBus) -> None:
+async def test_a_printer_goes_on_when_the_engine_starts_anew(
+    database: Database, ticks: TickStore, bus: LocalBus
+) -> None:
     """It speaks to whoever leads, and reads what it did not hear from the tables."""
     store = PostgresStore(database)
     with bus.connect() as own:
-        async with following(store, database), recording(database, bus):
+        async with following(store, database), recording(database, ticks, bus):
             async with leading(store) as leader:
                 await open_exchange(leader.client)
                 await trade(leader.client, 50_000, 1)
@@ -153,7 +164,9 @@ async def test_a_printer_goes_on_when_the_engine_starts_anew(database: Database,
                         await eventually(equal(database, 3 + 2 * step))
 
 
-async def test_ticks_that_a_lost_bus_took_along_are_sent_again_and_no_others(database: Database, bus: LocalBus) -> None:
+async def test_ticks_that_a_lost_bus_took_along_are_sent_again_and_no_others(
+    database: Database, ticks: TickStore, bus: LocalBus
+) -> None:
     """The first, and some in the middle, were lost before they were stored. Those that stand are not touched."""
     async with whole_engine(database) as house:
         await open_exchange(house.client)
@@ -167,7 +180,7 @@ async def test_ticks_that_a_lost_bus_took_along_are_sent_again_and_no_others(dat
         known = [Tick(*row) for row in await rows(database, AS_TICKS, "trading")]
         await store_all(database, [batch([known[2], known[3], known[6]], source=Source.HOUSE)])
         with bus.connect() as own:
-            async with recording(database, bus), ended(Printer(house.client, database, own).run()):
+            async with recording(database, ticks, bus), ended(Printer(house.client, database, own).run()):
                 await eventually(equal(database, 8))
     assert await candles_equal_their_ticks(database)
 
