@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -16,8 +16,6 @@ from fondaco.core.vocabulary import World
 from fondaco.domains.house_market.api import Printer
 from fondaco.domains.house_market.missing import Span, Standing, missing
 from fondaco.engine.client import EngineClient
-from fondaco.engine.journal import Committed
-from fondaco.engine.port import StartOver
 from fondaco.engine.postgres_store import PostgresStore
 from fondaco.infra.bus.local import LocalBus
 from fondaco.infra.database import Database
@@ -31,6 +29,7 @@ from support.stored import batch, gaps_of, store_all, verified
 from support.tasks import ended
 from support.trading import recording, trade
 from support.waiting import eventually
+from support.ways import Way
 
 TRADES = "SELECT id, created_at, price, quantity, taker_side = 'sell' FROM trades WHERE world = :name ORDER BY id"
 AS_TICKS = """
@@ -201,16 +200,3 @@ async def trade_in_the_demo_world(client: EngineClient) -> None:
         await submit(client, HOUSE, Deposit(opened.account_id, asset, FUNDS))
         answer = await submit(client, opened.account_id, limit(opened.account_id, side, 7, 1))
         assert isinstance(answer.reply, OrderPlaced)
-
-
-class Way:
-    """A way to whoever leads, as a process that is not the engine's has it."""
-
-    def __init__(self, client: EngineClient) -> None:
-        self.client = client
-        self.submit = client.submit
-        self.look = client.look
-
-    def follow(self) -> AsyncIterator[Committed | StartOver]:
-        """Follow whoever leads now."""
-        return self.client.follow()
