@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from itertools import count
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from fondaco.app.seeding.people import ADMIN, ALICE, BOB, MAKER, Part
+from fondaco.app.seeding.prices import feed_prices
 from fondaco.app.seeding.seeding import LEVELS, Seeder
 from fondaco.core.book.vocabulary import Side
 from fondaco.core.commands import HOUSE, CancelAll, Command, Deposit, decode_command
@@ -17,9 +19,14 @@ from fondaco.core.vocabulary import World
 from fondaco.engine.client import EngineClient
 from fondaco.engine.port import Engine
 from fondaco.engine.queries import AccountSeen, LookAtAccount
+from fondaco.infra.bus.local import LocalBus
 from fondaco.infra.database import Database
 from fondaco.infra.errors import UserError
+from fondaco.infra.settings import Settings
+from fondaco.market.messages import Quote, quote_channel
+from fondaco.market.quotes import encode_quote
 from support.engines import submit
+from support.houses import command
 from support.live import House, whole_engine
 
 CATALOGUE = Catalogue([instrument("BTC/USDT", {}), instrument("ETH/USDT", {})])
@@ -223,3 +230,24 @@ async def test_an_address_that_is_somebody_elses_stops_the_seed(database: Databa
     async with whole_engine(database) as house:
         with pytest.raises(UserError, match=r"admin@example\.com is another user already"):
             await seeded(house, Part.ADMIN, {})
+
+
+async def test_without_a_house_the_command_says_so_in_a_sentence(tmp_path: Path) -> None:
+    code, said, complaint = await command(["db", "seed"], tmp_path / "house")
+    assert (code, said, complaint.count("\n")) == (2, "", 1)
+    assert "fondaco up" in complaint
+
+
+async def test_a_part_that_there_is_none_of_is_refused(tmp_path: Path) -> None:
+    code, said, complaint = await command(["db", "seed", "everybody"], tmp_path / "house")
+    assert (code, said) == (2, "")
+    assert "everybody" in complaint
+
+
+async def test_prices_are_those_that_the_feed_has_named(settings: Settings) -> None:
+    """Those that it has not named within the time are left out, and it may name none."""
+    bus = LocalBus(settings.bus)
+    with bus.connect() as own:
+        assert await feed_prices(own, CATALOGUE, wait_s=0) == {}
+        await own.set(quote_channel("ETHUSDT"), encode_quote(Quote("ETHUSDT", "2500.5", "2500", "2501", 0)))
+        assert await feed_prices(own, CATALOGUE, wait_s=0) == {"ETHUSDT": 2_500 * UNIT + UNIT // 2}

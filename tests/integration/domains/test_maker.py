@@ -21,6 +21,7 @@ from fondaco.engine.client import EngineClient
 from fondaco.engine.port import Engine
 from fondaco.infra.bus.local import LocalBus
 from fondaco.infra.bus.port import Bus
+from fondaco.infra.clock import now_us
 from fondaco.infra.database import Database
 from fondaco.infra.settings import BusSettings, MakerSettings
 from fondaco.market.messages import Quote, quote_channel
@@ -84,6 +85,12 @@ async def say(bus: Bus, price: int) -> None:
     await bus.publish(quote_channel("BTCUSDT"), encode_quote(Quote("BTCUSDT", text, text, text, 0)))
 
 
+def last_quote(*, age_s: int) -> Quote:
+    """What the feed said so long ago."""
+    text = format_atoms(PRICE * UNIT, 8)
+    return Quote("BTCUSDT", text, text, text, now_us() // 1_000 - age_s * 1_000)
+
+
 async def orders(client: EngineClient, account_id: int) -> list[Order]:
     return await client.read(lambda machine: list(machine.orders_of(account_id)))
 
@@ -136,6 +143,26 @@ async def test_quotes_stand_on_both_sides_follow_the_price_and_are_withdrawn_at_
             assert len(await orders(house.client, demo_account(house, MAKER.user_id))) == 6
             await maker.withdraw()
             assert await withdrawn(house)()
+
+
+async def test_the_feed_s_last_price_serves_until_it_names_another(database: Database, bus: LocalBus) -> None:
+    """A feed may be silent for some seconds after a start."""
+    async with seeded_house(database) as house:
+        with bus.connect() as own:
+            await own.set(quote_channel("BTCUSDT"), encode_quote(last_quote(age_s=1)))
+            async with ended(new_maker(house.client, database, own, Clock()).run()):
+                await eventually(quoting(house, PRICE))
+
+
+async def test_a_last_price_is_as_old_as_its_trade(database: Database, bus: LocalBus) -> None:
+    clock = Clock()
+    with bus.connect() as own:
+        async with whole_engine(database) as house:
+            maker = new_maker(house.client, database, own, clock)
+            maker._hear(encode_quote(last_quote(age_s=20)), is_old=True)
+            assert 20 <= clock.now_s - maker._heard["BTCUSDT"].at_s < 20 + PATIENCE_S
+            maker._hear(encode_quote(last_quote(age_s=20)))
+            assert maker._heard["BTCUSDT"].at_s == clock.now_s
 
 
 async def test_a_newcomer_trades_with_it_and_it_quotes_again(database: Database, bus: LocalBus) -> None:

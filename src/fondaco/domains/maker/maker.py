@@ -29,6 +29,7 @@ from fondaco.engine.live import LiveHouse, Owner
 from fondaco.engine.port import Engine, OutcomeUnknownError, OverloadedError
 from fondaco.engine.queries import AccountSeen, LookAtAccount
 from fondaco.infra.bus.port import Bus, BusUnavailableError
+from fondaco.infra.clock import now_us
 from fondaco.infra.database import Database, DatabaseUnavailableError
 from fondaco.infra.ids import new_id
 from fondaco.infra.settings import MakerSettings
@@ -126,13 +127,18 @@ class Maker:
         while True:
             try:
                 async with self._bus.subscribe(*channels) as messages:
+                    for channel in channels:  # the last ones, until there are new ones
+                        self._hear(await self._bus.get(channel), is_old=True)
                     async for message in messages:
                         self._hear(message.body)
             except BusUnavailableError as error:
                 log.info("maker.waits_for_bus", error=str(error))
             await asyncio.sleep(RETRY_S)
 
-    def _hear(self, body: bytes) -> None:
+    def _hear(self, body: bytes | None, *, is_old: bool = False) -> None:
+        """Take a quoted price. One that is not new is as old as its trade."""
+        if body is None:
+            return
         try:
             quote = _decode_quote(body)
         except msgspec.DecodeError as error:
@@ -141,7 +147,8 @@ class Maker:
         instrument = self._catalogue.by_symbol.get(quote.symbol)
         price = parse_positive_atoms(quote.original_price, instrument.price_scale) if instrument is not None else None
         if isinstance(price, int):
-            self._heard[quote.symbol] = Heard(price, self._clock_s())
+            age_s = max(0.0, now_us() / 1_000_000 - quote.timestamp / 1_000) if is_old else 0.0
+            self._heard[quote.symbol] = Heard(price, self._clock_s() - age_s)
 
     async def _work(self) -> None:
         while True:
