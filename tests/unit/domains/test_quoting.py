@@ -52,6 +52,7 @@ def test_what_is_not_there_is_not_offered() -> None:
     """A thousand and a bit buys one level with its fee, a hundredth of a bitcoin sells none."""
     levels = wanted(TERMS, RULES, PRICE, 0, Funds(UNIT // 100, 1_002 * UNIT))
     assert [(level.side, level.price_ticks) for level in levels] == [(Side.BUY, 5_997_000)]
+    assert wanted(TERMS, RULES, PRICE, 0, Funds(0, 1_000 * UNIT)) == [], "the fee is not covered"
 
 
 def test_quotes_do_not_leave_the_band_round_the_last_trade() -> None:
