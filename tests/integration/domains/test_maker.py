@@ -10,12 +10,12 @@ import pytest
 from fondaco.app.seeding.people import ALICE, MAKER, Part
 from fondaco.app.seeding.seeding import Seeder
 from fondaco.core.book.vocabulary import Side
-from fondaco.core.commands import HOUSE, PlaceOrder, SetAccountStatus
+from fondaco.core.commands import PlaceOrder, ResetDemo
 from fondaco.core.listings import Catalogue, instrument
 from fondaco.core.money import format_atoms
-from fondaco.core.replies import OrderPlaced
+from fondaco.core.replies import AccountOpened, OrderPlaced
 from fondaco.core.state import Order
-from fondaco.core.vocabulary import AccountStatus, OrderType, World
+from fondaco.core.vocabulary import OrderType, World
 from fondaco.domains.maker.api import Maker
 from fondaco.engine.client import EngineClient
 from fondaco.engine.port import Engine
@@ -201,7 +201,10 @@ async def test_a_start_takes_back_what_an_earlier_life_left(database: Database, 
                 await eventually(withdrawn(house))  # it has not heard a price yet
 
 
-async def test_it_idles_without_an_account_and_stops_when_that_is_frozen(database: Database, bus: LocalBus) -> None:
+async def test_it_idles_without_an_account_and_goes_over_to_the_one_that_takes_its_place(
+    database: Database, bus: LocalBus
+) -> None:
+    """A reset closes the account and opens another, which has quote alone: so there are bids alone."""
     async with whole_engine(database) as house:
         with bus.connect() as own:
             async with ended(new_maker(house.client, database, own, Clock()).run()):
@@ -210,15 +213,14 @@ async def test_it_idles_without_an_account_and_stops_when_that_is_frozen(databas
                 await house.caught_up()
                 account_id = demo_account(house, MAKER.user_id)
                 await told(own, PRICE, quoting(house, PRICE))
-                await submit(house.client, HOUSE, SetAccountStatus(account_id, AccountStatus.FROZEN))
-                frozen = [each.order_id for each in await orders(house.client, account_id)]
-                await submit(house.client, HOUSE, SetAccountStatus(account_id, AccountStatus.ACTIVE))
+                opened = (await submit(house.client, account_id, ResetDemo(account_id, 100_000 * UNIT))).reply
+                assert isinstance(opened, AccountOpened)
 
-                async def quotes_anew() -> bool:
-                    found = [each.order_id for each in await orders(house.client, account_id)]
-                    return len(found) == 6 and not set(found) & set(frozen)
+                async def bids_from_the_new_one() -> bool:
+                    found = await orders(house.client, opened.account_id)
+                    return [each.side for each in found] == [Side.BUY] * 3
 
-                await told(own, PRICE + 600, quotes_anew)
+                await told(own, PRICE, bids_from_the_new_one)
 
 
 async def test_it_waits_for_an_engine_that_is_away_and_begins_anew(database: Database, bus: LocalBus) -> None:
