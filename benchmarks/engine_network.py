@@ -19,7 +19,8 @@ from sqlalchemy import insert
 
 from engine_durable import sql_rate
 from engine_orders import ACCOUNTS, VALID_NS, Flow, Sent, opening
-from fondaco.app.processes.parts import remote_engine, run
+from fondaco.app.engines import remote_engine
+from fondaco.app.processes.parts import run
 from fondaco.core.commands import CancelOrder, PlaceOrder
 from fondaco.core.money import format_atoms
 from fondaco.core.refusals import Refusal

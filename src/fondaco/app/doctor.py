@@ -48,7 +48,7 @@ from fondaco.market.condition import Newest, count_quarantined, newest_ticks, op
 from fondaco.market.messages import FEED_KEY
 from fondaco.market.partitions import moment
 
-PROCESSES = ("serve", "record", "feed", "jobs", "engine", "follower")
+PROCESSES = ("serve", "record", "feed", "jobs", "engine", "follower", "maker")
 """What `fondaco up` keeps running, beside the embedded database."""
 LEAST_FREE_BYTES = 512 * 1024 * 1024
 """With less room than this the database may stop at any moment."""

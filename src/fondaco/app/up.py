@@ -11,7 +11,9 @@ import socket
 import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 import fondaco
 from fondaco.app.cli.printing import COMPLAINT, say
@@ -35,13 +37,20 @@ DATABASE_WAIT_S = 330.0
 PAGE_RETRY_S = 0.1
 OUTPUT_WAIT_S = 2.0
 """How long a stopping house waits for a terminal to take its last lines."""
-WORKERS = ("record", "feed", "jobs", "engine", "follower")
-"""What needs tables. Who comes first ends last: the recorder stores what the feed brought last, and the follower is not
-to take over from an engine that only stops."""
+WORKERS = ("record", "feed", "jobs", "engine", "follower", "maker")
+"""What needs tables. Who comes first ends last: the recorder stores what the feed brought last, the follower is not to
+take over from an engine that only stops, and the market maker takes its orders back."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def up(*, feed: str | None = None, bus: str | None = None, host: str | None = None, port: int | None = None) -> None:
+def up(
+    *,
+    feed: str | None = None,
+    bus: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    seed: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
     """Run the house.
 
     Args:
@@ -52,18 +61,19 @@ def up(*, feed: str | None = None, bus: str | None = None, host: str | None = No
             recorded trades if there are any, else simulated ones, and says which.
         host: Address to serve the page on. Loopback unless you mean to let others in.
         port: Port to serve the page on; 0 takes any that is free.
+        seed: Bring in what a house needs to trade, as `fondaco db seed` does, once the engine answers.
     """
     given = {"market": _given(feed=feed), "bus": _given(kind=bus), "serve": _given(host=host, port=port)}
     settings = load_settings({group: values for group, values in given.items() if values})
     writer = LineWriter(sys.stderr)
     log_format = log.configure(settings.log_level, settings.log_format, process="up", stream=writer)
     try:
-        asyncio.run(_up(settings, log_format, writer))
+        asyncio.run(_up(settings, log_format, writer, is_to_be_seeded=seed))
     finally:
         writer.close(wait_s=OUTPUT_WAIT_S)
 
 
-async def _up(settings: Settings, log_format: log.Format, writer: LineWriter) -> None:
+async def _up(settings: Settings, log_format: log.Format, writer: LineWriter, *, is_to_be_seeded: bool) -> None:
     with (
         house_lock(settings.data_dir, command="fondaco up") as hold,
         open_door(settings.serve) as listener,
@@ -72,7 +82,7 @@ async def _up(settings: Settings, log_format: log.Format, writer: LineWriter) ->
         hub = nullcontext() if settings.bus.is_valkey else serve_local_bus(settings.bus_socket, settings.bus)
         async with hub:
             house = House(settings, listener, log_format, _output(writer, log_format))
-            await house.run()
+            await house.run(is_to_be_seeded=is_to_be_seeded)
 
 
 class House:
@@ -91,7 +101,7 @@ class House:
         }
         self._supervisor = Supervisor(self._programs(), take_line)
 
-    async def run(self) -> None:
+    async def run(self, *, is_to_be_seeded: bool = False) -> None:
         """Open the house and keep it open until a signal comes or something needs a person's help."""
         loop = asyncio.get_running_loop()
         is_told_to_stop = asyncio.Event()
@@ -103,7 +113,7 @@ class House:
 
         for number in STOP_SIGNALS:
             loop.add_signal_handler(number, stop)
-        opening = asyncio.ensure_future(self._open())
+        opening = asyncio.ensure_future(self._open(is_to_be_seeded=is_to_be_seeded))
         stopping = asyncio.ensure_future(is_told_to_stop.wait())
         try:
             await _first_of(opening, stopping, self._supervisor.failed)
@@ -120,7 +130,7 @@ class House:
             await asyncio.wait((opening, stopping))
             await self._supervisor.stop()
 
-    async def _open(self) -> None:
+    async def _open(self, *, is_to_be_seeded: bool) -> None:
         """The order in which a house opens."""
         if self._valkey is not None:
             await self._supervisor.start("bus")
@@ -128,6 +138,8 @@ class House:
             await self._run_to_its_end("check", "bus", "check")  # before others rely on a server that we do not know
         await self._supervisor.start("serve")
         await asyncio.gather(self._welcome(), self._open_market())
+        if is_to_be_seeded:
+            await self._seed()
 
     async def _open_market(self) -> None:
         migration = asyncio.ensure_future(self._migrate())
@@ -145,6 +157,13 @@ class House:
         """Bring the tables up to date. An address that somebody else gave is tried once, our own server waited for."""
         wait_s = DATABASE_WAIT_S if self._postgres is not None else 0
         await self._run_to_its_end("migrate", "db", "migrate", f"--wait-s={wait_s}")
+
+    async def _seed(self) -> None:
+        """Seed a house that is open. It stays so when that does not work: it can be done again by hand."""
+        try:
+            await self._run_to_its_end("seed", "db", "seed")
+        except UserError as error:
+            say(f"The house was not seeded: {str(error).removeprefix(COMPLAINT)} `fondaco db seed` tries again.")
 
     async def _run_to_its_end(self, name: str, *words: str) -> None:
         """Run one of our own commands. Raises `UserError` when it fails."""

@@ -214,6 +214,27 @@ class StreamSettings(_Group):
     """Commands that a connection may have under way; it is read no further until one of them is answered."""
 
 
+class MakerSettings(_Group):
+    """The market maker of the demo world."""
+
+    levels: int = Field(default=5, ge=1, le=50)
+    """Orders on each side of each symbol."""
+    level_value: PositiveInt = 1_000
+    """What each order is worth, in whole units of the quote asset."""
+    spread_ppm: int = Field(default=1_000, ge=2, le=500_000)
+    """Between the best bid and the best ask, in millionths of the price."""
+    step_ppm: int = Field(default=500, ge=1, le=500_000)
+    """From one order to the next one behind it."""
+    move_ppm: int = Field(default=300, ge=0, le=500_000)
+    """Quotes stay where they are until the price has moved by more than this."""
+    skew_ppm: int = Field(default=2_000, ge=0, le=500_000)
+    """Most by which quotes are shifted, so that what there is too much of is traded away."""
+    round_s: float = Field(default=1.0, ge=0.01)
+    """Between two looks at what stands and what should stand."""
+    stale_s: PositiveFloat = 30.0
+    """Quotes are withdrawn when the feed has named no price for so long."""
+
+
 def default_data_dir() -> Path:
     """The user's data folder; for root a place that the unprivileged database user can reach."""
     if os.geteuid() == 0:
@@ -253,6 +274,7 @@ class Settings(BaseSettings):
     trading: TradingSettings = TradingSettings()
     market: MarketSettings = MarketSettings()
     stream: StreamSettings = StreamSettings()
+    maker: MakerSettings = MakerSettings()
 
     @classmethod
     def settings_customise_sources(

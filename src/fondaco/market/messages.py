@@ -35,6 +35,13 @@ class Source(StrEnum):
     REPLAY = "replay"
     SIMULATED = "simulated"
     HOUSE = "house"
+    """Trades of the house's own books, with real money."""
+    HOUSE_DEMO = "house_demo"
+    """The same with play money."""
+
+
+HOUSE_SOURCES = frozenset({Source.HOUSE, Source.HOUSE_DEMO})
+"""What no feed brings. Readers see it only where they name it."""
 
 
 Atoms = Annotated[int, msgspec.Meta(gt=0, le=2**63 - 1)]

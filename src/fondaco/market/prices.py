@@ -2,7 +2,8 @@
 
 ``last`` is the newest stored trade, ``bid`` and ``ask`` the quoted prices round it; ``mid`` is halfway between them,
 down to the atom, and ``spread`` ask minus bid (BHC-51). ``volume`` is that of the running minute. The 24 hours are the
-1m candles that opened within them, and the change is against the first one's open.
+1m candles that opened within them, and the change is against the first one's open. The house's own markets have no such
+rows: nobody quotes them, their book says what is bid and asked.
 """
 
 from collections.abc import Iterable
@@ -13,7 +14,7 @@ from typing import NamedTuple
 from fondaco.core.candles import DAY_US, Timeframe
 from fondaco.core.money import cut, pay_out
 from fondaco.infra.database import Database, PsycopgConnection
-from fondaco.market.messages import StoredCandle
+from fondaco.market.messages import HOUSE_SOURCES, StoredCandle
 from fondaco.market.partitions import moment
 from fondaco.market.quotes import Quoter
 
@@ -62,7 +63,8 @@ class PriceWriter:
 
     async def write(self, candles: Iterable[StoredCandle], *, now_us: int) -> None:
         """Write a row for each series that is due. Raises `DatabaseUnavailableError`; the next batch tries again."""
-        minutes = sorted((each for each in candles if each.timeframe is Timeframe.M1), key=_open_time)
+        quoted = (each for each in candles if each.source not in HOUSE_SOURCES)
+        minutes = sorted((each for each in quoted if each.timeframe is Timeframe.M1), key=_open_time)
         newest = {(each.source.value, each.symbol): each for each in minutes}
         for key, each in newest.items():
             is_caught_up = now_us - each.candle.last_time_us < CAUGHT_UP_US

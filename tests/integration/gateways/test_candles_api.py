@@ -105,6 +105,20 @@ async def test_readers_see_one_source_only(house: House) -> None:
     assert (answer["source"], [each["id"] for each in answer["ticks"]]) == ("simulated", [3, 2, 1])
 
 
+async def test_the_house_s_own_trades_are_read_where_they_are_named(house: House) -> None:
+    """Each world's apart, and never by those who name no source."""
+    await house.show_feed(Source.REPLAY)
+    for source, ticks in ((Source.REPLAY, TICKS[:3]), (Source.HOUSE, TICKS[:2]), (Source.HOUSE_DEMO, TICKS[:1])):
+        await stored(house, ticks, source=source)
+    expected = {None: ("replay", 3), "house": ("house", 2), "house_demo": ("house_demo", 1), "binance": ("binance", 0)}
+    for name, found in expected.items():
+        named = {} if name is None else {"source": name}
+        prints = await get(house, "/api/v1/ticks", symbol="btc", **named)
+        assert (prints["source"], len(prints["ticks"])) == found
+        candles = await get(house, "/api/v1/candles", symbol="btc", timeframe="1d", **named)
+        assert (candles["source"], sum(each["trades"] for each in candles["candles"])) == found
+
+
 async def test_a_symbol_that_no_feed_brought_has_no_candles(house: House) -> None:
     assert await get(house, "/candles", asset="eth", duration="1m") == {
         "asset": "ETHUSDT",

@@ -27,7 +27,8 @@ its data. Settings come from the environment, then from fondaco.toml: docs/setti
 """
 
 UP = """
-Start the whole house and keep it running: database, web page, feed, recorder, jobs and the engine with its follower.
+Start the whole house and keep it running: database, web page, feed, recorder, jobs, the engine with its
+follower, and the demo world's market maker.
 
 You need this first, and often nothing else. The page answers at once, while the database is made ready and the feed is
 chosen behind it. Processes that end are started again. Ctrl-C stops the house in order; a second Ctrl-C hurries.
@@ -35,6 +36,7 @@ chosen behind it. Processes that end are started again. Ctrl-C stops the house i
     fondaco up
     fondaco up --port 9000 --feed simulated
     fondaco up --feed replay:trades.csv
+    fondaco up --seed
     fondaco up --bus valkey
 """
 SERVE = """
@@ -80,8 +82,26 @@ Follow the engine: check its journal, bring the tables on, keep snapshots, and t
 
     fondaco follower
 """
+MAKER = """
+Make the market of the demo world: orders on both sides of the feed's price, for a newcomer to trade with.
+
+`fondaco up` runs this for you. It does nothing until `fondaco db seed` has made a market maker. Its orders follow the
+price, and are taken back when the feed falls silent or this ends. docs/demo.md tells how it quotes.
+
+    fondaco maker
+"""
+SEED = """
+Bring in what a house needs to trade: people, assets and instruments, accounts with something in them, a first book.
+
+For a first look at a house that runs. Seeding again changes nothing that is there, and says so; what was cut off is
+completed. `admin` brings in only the administrator, `mm` only the market maker and what it trades. docs/demo.md lists
+who gets what.
+
+    fondaco db seed
+    fondaco db seed admin
+"""
 DB = """
-The database: bring its tables up to date, back it up and restore it, write the next migration.
+The database: bring its tables up to date, fill it, back it up and restore it, write the next migration.
 
 Works on the database of a house that runs. Without one it starts the embedded database for as long as it takes.
 """
@@ -236,12 +256,14 @@ app.command("fondaco.app.processes.record:record", help=RECORD)
 app.command("fondaco.app.processes.jobs:jobs", help=JOBS)
 app.command("fondaco.app.processes.engine:engine", help=ENGINE)
 app.command("fondaco.app.processes.engine:follower", help=FOLLOWER)
+app.command("fondaco.app.processes.maker:maker", help=MAKER)
 app.command("fondaco.app.cli.journal:replay", help=REPLAY)
 app.command("fondaco.app.cli.simulation:simulate", help=SIMULATE)
 app.command("fondaco.app.cli.doctor:doctor", help=DOCTOR)
 
 db = App(name="db", help=DB)
 db.command("fondaco.app.cli.database:migrate", help=MIGRATE)
+db.command("fondaco.app.cli.seed:seed", help=SEED)
 db.command("fondaco.app.cli.database:generate", help=GENERATE)
 db.command("fondaco.app.cli.database:timescale", help=TIMESCALE)
 db.command("fondaco.app.cli.database:url", help=URL)

@@ -15,7 +15,8 @@ import structlog
 from cyclopts import Parameter
 
 from fondaco.app.configuration import begin
-from fondaco.app.processes.parts import engine_secret, own_database, run, stop_event
+from fondaco.app.engines import engine_secret
+from fondaco.app.processes.parts import own_database, run, stop_event
 from fondaco.engine.archive import Archive
 from fondaco.engine.journal import JournalError
 from fondaco.engine.leader import Leader

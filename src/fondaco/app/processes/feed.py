@@ -1,4 +1,4 @@
-"""The process that feeds: chooses where trades come from and hands them to the house.
+"""The process that feeds: chooses where trades come from and hands them to the house, beside the house's own.
 
 A replayed or simulated feed goes on where it stood, so it waits for the database. Binance needs no memory: its trades
 are taken from the first moment on, and the choice is noted in the database as soon as that is there.
@@ -11,8 +11,10 @@ import structlog
 from cyclopts import Parameter
 
 from fondaco.app.configuration import begin
+from fondaco.app.engines import remote_engine
 from fondaco.app.processes.parts import catalogue_of, house_parts, run, settle, until_stopped
 from fondaco.core.listings import Catalogue
+from fondaco.domains.house_market.api import Printer
 from fondaco.infra.bus.port import Bus
 from fondaco.infra.clock import now_us
 from fondaco.infra.database import Database, DatabaseUnavailableError
@@ -45,7 +47,14 @@ def feed(*, feed: str | None = None, supervised: Annotated[bool, Parameter(show=
 
 async def _feed(settings: Settings, *, supervised: bool) -> None:
     async with house_parts(settings, "feed", supervised=supervised) as (database, bus):
-        await until_stopped(_choose_and_run(settings, database, bus))
+        await until_stopped(_feed_and_print(settings, database, bus))
+
+
+async def _feed_and_print(settings: Settings, database: Database, bus: Bus) -> None:
+    """Bring what is traded outside, and what is traded here. Neither waits for the other."""
+    async with remote_engine(settings, database) as engine, asyncio.TaskGroup() as group:
+        group.create_task(_choose_and_run(settings, database, bus))
+        group.create_task(Printer(engine, database, bus).run())
 
 
 async def _choose_and_run(settings: Settings, database: Database, bus: Bus) -> None:

@@ -5,7 +5,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from fondaco.app.configuration import begin
-from fondaco.app.processes.parts import house_parts, remote_engine, run, settle, until_stopped
+from fondaco.app.engines import remote_engine
+from fondaco.app.processes.parts import house_parts, run, settle, until_stopped
 from fondaco.engine.commanding import command_handlers
 from fondaco.infra.jobs import run_jobs
 from fondaco.infra.settings import Settings

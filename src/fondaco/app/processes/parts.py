@@ -11,14 +11,11 @@ import uvloop
 
 from fondaco.app.databases import said_to_the_user
 from fondaco.core.listings import Catalogue, instrument
-from fondaco.engine.remote import RemoteEngine
 from fondaco.infra.answering import answering_url
 from fondaco.infra.bus import NoHouseError, open_bus
 from fondaco.infra.bus.port import Bus
 from fondaco.infra.database import Database, shared_database
 from fondaco.infra.errors import UserError
-from fondaco.infra.house import make_house
-from fondaco.infra.secret_file import BadSecretError, shared_secret
 from fondaco.infra.settings import Settings
 
 T = TypeVar("T")
@@ -83,25 +80,6 @@ async def own_database(settings: Settings, name: str, *, supervised: bool) -> As
         yield database
     finally:
         await database.dispose()
-
-
-def engine_secret(settings: Settings) -> bytes:
-    """What the processes of this house prove to each other that they know. Raises `UserError`."""
-    if settings.engine.secret is not None:
-        return settings.engine.secret.get_secret_value().encode()
-    make_house(settings.data_dir)
-    try:
-        return shared_secret(settings.engine_key)
-    except (BadSecretError, OSError) as error:
-        raise UserError(f"The secret of the house cannot be read. {error}") from error
-
-
-@asynccontextmanager
-async def remote_engine(settings: Settings, database: Database) -> AsyncIterator[RemoteEngine]:
-    """The way to whoever leads, until the block ends."""
-    engine = RemoteEngine(database, engine_secret(settings))
-    async with engine.running():
-        yield engine
 
 
 def catalogue_of(settings: Settings) -> Catalogue:

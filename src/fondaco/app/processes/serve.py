@@ -10,7 +10,8 @@ from cyclopts import Parameter
 
 from fondaco.app.configuration import begin
 from fondaco.app.doors import keep_strangers_out, open_door
-from fondaco.app.processes.parts import house_parts, remote_engine, run, settle
+from fondaco.app.engines import remote_engine
+from fondaco.app.processes.parts import house_parts, run, settle
 from fondaco.engine.live import LiveHouse
 from fondaco.gateways.rest.app import build_app
 from fondaco.gateways.rest.terminal import built_folder

@@ -23,6 +23,7 @@ from fondaco.gateways.rest.parameters import (
     operation,
     read_query,
     shown,
+    source_parameter,
     symbol,
     timeframe_parameter,
 )
@@ -46,6 +47,7 @@ FROM = moment_parameter("from", "Begin of the range, inclusive.", 1723161240)
 TO = moment_parameter("to", "End of the range, exclusive.", "2024-08-09T00:05:00Z")
 CANDLE_LIMIT = limit(default=500, most=5000)
 ROW_LIMIT = limit(default=100, most=1000)
+SOURCE = source_parameter()
 BEFORE_ID = QueryParameter(
     "before_id",
     "Only trades with a smaller id: the last id of the page before.",
@@ -119,7 +121,7 @@ async def chart_candles(request: Call, market: NamedDependency[Market]) -> answe
 
 @get(
     "/api/v1/candles",
-    operation_class=operation(SYMBOL, TIMEFRAME, FROM, TO, CANDLE_LIMIT),
+    operation_class=operation(SYMBOL, TIMEFRAME, FROM, TO, CANDLE_LIMIT, SOURCE),
     operation_id="candles",
     summary="Candles of a range",
     description=(
@@ -135,6 +137,7 @@ async def chart_candles(request: Call, market: NamedDependency[Market]) -> answe
         "bad_limit",
         "bad_time",
         "bad_range",
+        "unknown_source",
         *ANY_QUERY,
         *AWAY,
     ),
@@ -144,9 +147,9 @@ async def candles(request: Call, market: NamedDependency[Market]) -> answers.Can
     query = read_query(request)
     instrument = market.instrument(SYMBOL.read(query))
     timeframe = TIMEFRAME.read(query)
-    wanted = _range(query, CANDLE_LIMIT, 500)
+    wanted, named = _range(query, CANDLE_LIMIT, 500), SOURCE.read_or(query, None)
     async with market.database.transaction() as connection:
-        source = await reads.current_source(connection, instrument.symbol)
+        source = named or await reads.current_source(connection, instrument.symbol)
         bars = await reads.bars(connection, source, instrument.symbol, timeframe, wanted) if source else []
     found = answers.full_candles(instrument, bars, now_s=now_us() // MICRO)
     return answers.Candles(instrument.symbol, timeframe.value, source, found)
@@ -154,14 +157,22 @@ async def candles(request: Call, market: NamedDependency[Market]) -> answers.Can
 
 @get(
     "/api/v1/ticks",
-    operation_class=operation(SYMBOL, FROM, TO, BEFORE_ID, ROW_LIMIT),
+    operation_class=operation(SYMBOL, FROM, TO, BEFORE_ID, ROW_LIMIT, SOURCE),
     operation_id="ticks",
     summary="Trade prints",
     description="The newest `limit` trade prints of a symbol, newest first. Page backwards with `before_id`.",
     tags=["market"],
     responses=success(answers.Ticks, "Trade prints, newest first.", examples.TICKS)
     | documented(
-        "missing_parameter", "unknown_symbol", "bad_limit", "bad_time", "bad_range", "bad_id", *ANY_QUERY, *AWAY
+        "missing_parameter",
+        "unknown_symbol",
+        "bad_limit",
+        "bad_time",
+        "bad_range",
+        "bad_id",
+        "unknown_source",
+        *ANY_QUERY,
+        *AWAY,
     ),
 )
 async def ticks(request: Call, market: NamedDependency[Market]) -> answers.Ticks:
@@ -169,9 +180,9 @@ async def ticks(request: Call, market: NamedDependency[Market]) -> answers.Ticks
     query = read_query(request)
     instrument = market.instrument(SYMBOL.read(query))
     wanted = _range(query, ROW_LIMIT, 100)
-    before_id = BEFORE_ID.read_or(query, INT64_MAX)
+    before_id, named = BEFORE_ID.read_or(query, INT64_MAX), SOURCE.read_or(query, None)
     async with market.database.transaction() as connection:
-        source = await reads.current_source(connection, instrument.symbol)
+        source = named or await reads.current_source(connection, instrument.symbol)
         rows = await reads.prints(connection, source, instrument.symbol, wanted, before_id=before_id) if source else []
     return answers.Ticks(instrument.symbol, source, [answers.tick(instrument, row) for row in rows])
 

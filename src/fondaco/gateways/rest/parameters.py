@@ -17,6 +17,7 @@ from fondaco.core.candles import Timeframe
 from fondaco.core.money import INT64_MAX
 from fondaco.core.vocabulary import World
 from fondaco.gateways.rest.problems import ProblemError
+from fondaco.market.messages import Source
 
 Value = TypeVar("Value")
 
@@ -30,6 +31,7 @@ MICRO = 1_000_000
 TIMEFRAMES: Mapping[str, Timeframe] = {each.value: each for each in Timeframe}
 """The fixed map from a caller's text to a timeframe (EXP-41)."""
 WORLDS: Mapping[str, World] = {each.value: each for each in World}
+SOURCES: Mapping[str, Source] = {each.value: each for each in Source}
 
 
 @dataclass(frozen=True)
@@ -220,6 +222,24 @@ def timeframe_parameter(name: str) -> QueryParameter[Timeframe]:
     """A parameter that names a timeframe."""
     schema = Schema(type=OpenAPIType.STRING, enum=list(TIMEFRAMES))
     return QueryParameter(name, "Length of one candle.", schema, "1m", timeframe, required=True)
+
+
+def source(text: str) -> Source:
+    """Read a source."""
+    found = SOURCES.get(text)
+    if found is None:
+        raise ProblemError("unknown_source", f"{shown(text)} is none of {', '.join(SOURCES)}.")
+    return found
+
+
+def source_parameter() -> QueryParameter[Source | None]:
+    """A parameter that names the source of market data."""
+    schema = Schema(type=OpenAPIType.STRING, enum=list(SOURCES))
+    description = (
+        "Whose trades: `house` for those of this house's own book, `house_demo` for its demo world's. Left out, it is "
+        "the feed that brings the symbol now."
+    )
+    return QueryParameter("source", description, schema, "house", source)
 
 
 def moment_parameter(name: str, description: str, example: str | int) -> QueryParameter[int | None]:

@@ -50,6 +50,9 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         ),
         "unknown_symbol": Kind(400, "Unknown symbol", "`GET /api/v1/symbols` lists the symbols of this house."),
         "unknown_timeframe": Kind(400, "Unknown timeframe", "Use one of 1m, 2m, 5m, 10m, 15m, 1h, 4h, 1d, 1w."),
+        "unknown_source": Kind(
+            400, "Unknown source", "Use one of binance, replay, simulated, house, house_demo, or leave it out."
+        ),
         "bad_limit": Kind(400, "Bad limit", "Give a whole number within the range that `detail` names."),
         "bad_time": Kind(400, "Bad time", "Give whole Unix seconds, or ISO-8601 such as 2024-08-09T00:00:00Z."),
         "bad_range": Kind(400, "Empty range", "`from` must be before `to`."),

@@ -4,8 +4,8 @@ It is told three things and knows nothing of buses and databases: entries of the
 (`stored`) and candles read from the database (`load`). They may come in any order and overlap: a commit may be heard of
 before the entry that it names. Once all have been heard, the candles equal those that the database holds.
 
-Readers see one source per symbol. Other sources are folded too while their entries pass, so that a change of the feed
-finds its ticks counted whichever message came first.
+Readers see one source per symbol. Sources of other feeds are folded too while their entries pass, so that a change of
+the feed finds its ticks counted whichever message came first. The house's own trades pass by: they are no feed's.
 """
 
 from collections import deque
@@ -17,7 +17,17 @@ from fondaco.core.listings import Catalogue, Instrument
 from fondaco.core.money import format_atoms
 from fondaco.gateways.ws.messages import FEED, CandleItem, Channel, Data, FeedItem, Kind, PriceItem, TickItem
 from fondaco.gateways.ws.series import Series, fold_few
-from fondaco.market.messages import FeedState, Quote, Source, Stored, StoredCandle, StreamEntry, Tick, TickBatch
+from fondaco.market.messages import (
+    HOUSE_SOURCES,
+    FeedState,
+    Quote,
+    Source,
+    Stored,
+    StoredCandle,
+    StreamEntry,
+    Tick,
+    TickBatch,
+)
 
 TAPE = 50
 """Trade prints in the snapshot of a ticks channel."""
@@ -284,11 +294,11 @@ class Board:
         return None if source is None else self._markets.get((source, symbol))
 
     def _market(self, source: Source, symbol: str) -> Market | None:
-        """The market of a series, made when it is new; None for a symbol that the house does not list."""
+        """The market of a series, made when it is new; None for a symbol that the house does not list, or shows not."""
         key = (source, symbol)
         if key not in self._markets:
             instrument = self._catalogue.by_symbol.get(symbol)
-            if instrument is None:
+            if instrument is None or source in HOUSE_SOURCES:
                 return None
             self._markets[key] = Market(instrument, keep_candles=self._keep_candles, max_ticks=self._max_ticks)
         return self._markets[key]

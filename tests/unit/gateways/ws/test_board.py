@@ -8,7 +8,7 @@ from fondaco.gateways.ws import board as board_module
 from fondaco.gateways.ws.board import TAPE, Board
 from fondaco.gateways.ws.messages import FEED, CandleItem, Channel, Data, Kind
 from fondaco.gateways.ws.series import PRUNE_SLACK
-from fondaco.market.messages import FeedState, Refused, Source, Stored, StoredCandle, Tick, TickBatch
+from fondaco.market.messages import HOUSE_SOURCES, FeedState, Refused, Source, Stored, StoredCandle, Tick, TickBatch
 from support.ticks import naive_candles
 
 SYMBOL = "BTCUSDT"
@@ -64,6 +64,19 @@ def test_another_source_is_not_shown_until_the_feed_says_so_and_is_complete_then
     assert trades(board.snapshot(MINUTES)) == {0: 2}
     assert {TICKS, MINUTES} <= board.take_resets()
     assert board.source_of(MINUTES) is Source.SIMULATED
+
+
+@pytest.mark.parametrize("source", sorted(HOUSE_SOURCES))
+def test_the_house_s_own_trades_are_no_feed_s(source: Source) -> None:
+    """Although they come first, over the same stream."""
+    board = new_board()
+    bring(board, "1", tick(1), source=source)
+    board.stored(commit("1", ticks=[tick(1)], source=source))
+    board.use_stored(SYMBOL, source)
+    assert (board.sources, board.snapshot(MINUTES)) == ({}, [])
+    board.feed(state(Source.REPLAY))
+    bring(board, "2", tick(2))
+    assert trades(board.snapshot(MINUTES)) == {0: 1}
 
 
 def test_the_feed_that_runs_decides_over_the_database() -> None:

@@ -1,0 +1,1 @@
+"""The market maker of the demo world: whoever comes new has someone to trade with."""
