@@ -55,7 +55,7 @@ async def hear_one(client: StreamClient, book: LocalBook) -> None:
         book.take(frame)
 
 
-@pytest.mark.parametrize("rounds", [40, pytest.param(250, marks=[pytest.mark.long, pytest.mark.timeout(900)])])
+@pytest.mark.parametrize("rounds", [20, pytest.param(250, marks=[pytest.mark.long, pytest.mark.timeout(900)])])
 async def test_a_book_kept_from_diffs_equals_the_engine_s_after_many_commands_and_reconnects(
     database: Database, rounds: int
 ) -> None:
