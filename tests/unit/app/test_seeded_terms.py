@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fondaco.app.seeding.listing import MAX_PRICE_TICKS, lots_worth, nearest_ticks, terms_of
+from fondaco.core.ledger import MAX_TOTAL
 from fondaco.core.listings import Asset, Instrument, instrument
-from fondaco.core.money import format_atoms
+from fondaco.core.money import MAX_SCALE, format_atoms
 from fondaco.core.terms import terms_refusal
 from fondaco.core.vocabulary import World
 
@@ -27,14 +28,20 @@ def test_steps_are_those_of_the_price() -> None:
         assert terms_refusal(terms) is None
 
 
+ROUND_PRICES = st.integers(0, 18).map(lambda digits: 10**digits)
+
+
 @given(
-    base_scale=st.integers(0, 12), quote_scale=st.integers(0, 8), price=st.integers(1, 10**15), units=st.integers(1, 10)
+    base_scale=st.integers(0, MAX_SCALE),
+    quote_scale=st.integers(0, MAX_SCALE),
+    price=st.integers(1, 2**61) | ROUND_PRICES,
+    units=st.integers(1, 10),
 )
 def test_a_price_leads_to_terms_that_can_be_listed(base_scale: int, quote_scale: int, price: int, units: int) -> None:
     found = Instrument("AB", Asset("A", base_scale), Asset("B", quote_scale))
     terms = terms_of(found, World.TRADING, price)
     assert terms_refusal(terms) is None
-    assert terms.tick * 10**7 > price or terms.tick == 1
-    assert terms.max_price_ticks == MAX_PRICE_TICKS
+    assert price // 10**7 < terms.tick <= max(1, price // 10**6)
+    assert terms.max_price_ticks == MAX_PRICE_TICKS or terms.max_price_ticks * terms.tick > MAX_TOTAL - terms.tick
     assert nearest_ticks(terms, price) * terms.tick <= price
     assert lots_worth(terms, price, units) >= 1

@@ -6,7 +6,6 @@ today's can be named. Whatever does not fit the book's numbers is cut until it d
 
 from typing import Final
 
-from fondaco.core.book.vocabulary import MAX_NOTIONAL
 from fondaco.core.ledger import MAX_TOTAL
 from fondaco.core.listings import Instrument
 from fondaco.core.terms import Terms
@@ -28,27 +27,20 @@ BREAKER_PAUSE_NS: Final = 60_000_000_000
 
 
 def terms_of(instrument: Instrument, world: World, price: int) -> Terms:
-    """Terms for a pair that trades at so many quote atoms a base unit. A listing may still refuse odd scales."""
-    base_unit, quote_unit = 10**instrument.base.scale, 10**instrument.quote.scale
+    """Terms for a pair that trades at so many quote atoms a base unit. They can be listed, whatever the scales."""
+    base_unit, quote_unit = int(10**instrument.base.scale), int(10**instrument.quote.scale)
     tick = int(10 ** max(0, len(str(price)) - PRICE_DIGITS))
     lot = max(1, base_unit // tick)
-    while lot * price * LOTS_PER_UNIT < base_unit * quote_unit:
+    while lot * price * LOTS_PER_UNIT < base_unit * quote_unit and _most_lots(tick, 10 * lot, base_unit):
         lot *= 10
-    step = tick * lot // base_unit
-    max_price_ticks = min(MAX_PRICE_TICKS, MAX_TOTAL // tick)
-    largest = (
-        MOST_UNITS * quote_unit * base_unit // (price * lot),
-        MAX_TOTAL // lot,
-        MAX_TOTAL // (max_price_ticks * max(1, step)),
-        (MAX_NOTIONAL - 1) // max(max_price_ticks, MAX_OPEN_ORDERS),
-    )
+    lots_today = MOST_UNITS * quote_unit * base_unit // (price * lot)
     return Terms(
         world=world,
         instrument=instrument,
         tick=tick,
         lot=lot,
-        max_price_ticks=max_price_ticks,
-        max_order_lots=max(1, min(largest)),
+        max_price_ticks=min(MAX_PRICE_TICKS, MAX_TOTAL // tick),
+        max_order_lots=max(1, min(lots_today, _most_lots(tick, lot, base_unit))),
         max_open_orders=MAX_OPEN_ORDERS,
         maker_ppm=MAKER_PPM,
         taker_ppm=TAKER_PPM,
@@ -57,6 +49,12 @@ def terms_of(instrument: Instrument, world: World, price: int) -> Terms:
         breaker_window_ns=BREAKER_WINDOW_NS,
         breaker_pause_ns=BREAKER_PAUSE_NS,
     )
+
+
+def _most_lots(tick: int, lot: int, base_unit: int) -> int:
+    """How many lots still can be counted, and their cost at the highest price; 0 when a single one cannot."""
+    highest = min(MAX_PRICE_TICKS, MAX_TOTAL // tick) * (tick * lot // base_unit)
+    return min(MAX_TOTAL // lot, MAX_TOTAL // highest)
 
 
 def lots_worth(terms: Terms, price: int, units: int) -> int:
