@@ -3,13 +3,13 @@
 A check that allows more is read over the rows that are there once. The way back drops the demo market's rows: they can
 be made again from its trades. With TimescaleDB ``candles`` is a view, which has no check.
 
-Revision: 0010.
+Revision: 0009.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010"
+revision = "0009"
 down_revision = "0008"
 branch_labels = None
 depends_on = None
