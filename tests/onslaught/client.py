@@ -138,10 +138,12 @@ class SocketLine:
             if not waiting.done():
                 waiting.set_result(frame)
         elif str(frame.get("channel", "")).startswith("account:"):
-            self._heard_seq = max(self._heard_seq, frame["seq"])
-            if frame["type"] == "update":
-                for trade in (trade for effect in frame["data"] for trade in effect.get("trades", [])):
-                    self._notes.add(kind="told_trade", trade=trade)
+            told = frame["data"] if frame["type"] == "update" else []
+            trades = [trade["id"] for effect in told for trade in effect.get("trades", [])]
+            said = {"account_id": self._account_id, "from_seq": self._heard_seq, "to_seq": frame["seq"]}
+            if frame["type"] == "snapshot" or trades:
+                self._notes.add(kind=frame["type"], trades=trades, **said)
+            self._heard_seq = frame["seq"]
 
     async def _drop(self) -> None:
         if self._reading is not None:

@@ -10,7 +10,6 @@ import os
 import re
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -23,6 +22,7 @@ import psycopg
 
 from onslaught import checks
 from support.houses import RunningHouse, command, running_house
+from support.places import open_folder
 from support.waiting import eventually
 
 CLIENTS: Final = 8
@@ -84,6 +84,7 @@ async def all_checked(
         say(f"  ok  {checks.check_orders(connection, said, accounts)}")
         say(f"  ok  {checks.check_cancels(connection, said)}")
         say(f"  ok  {checks.check_trades(connection, said)}")
+        say(f"  ok  {checks.check_streams(connection, said)}")
         say(f"  ok  {checks.check_balances(connection, accounts, deposits)}")
         say(f"  ok  {checks.check_journal(connection)}")
     code, out, complaint = await command(["doctor"], data_dir, {"DATABASE_URL": url})
@@ -118,9 +119,9 @@ async def opened(house: RunningHouse, data_dir: Path, url: str) -> list[int]:
     ) as admin:
         for number in range(CLIENTS):
             user = await asked(admin, "/api/v1/users", {"email": email(number)})
-            await admitted(admin, user["id"])
+            await admitted(admin, user["user_id"])
             account = await asked(
-                admin, "/api/v1/accounts", {"user_id": user["id"], "world": "trading", "currency": "USDT"}
+                admin, "/api/v1/accounts", {"user_id": user["user_id"], "world": "trading", "currency": "USDT"}
             )
             accounts.append(account["account_id"])
             for asset, amount in DEPOSITS.items():
@@ -272,8 +273,8 @@ def main() -> None:
     parser.add_argument("--acks", type=int, default=ACKS_BETWEEN_KILLS)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="onslaught-") as folder:
-        asyncio.run(onslaught(Path(folder), kills=arguments.kills, acks=arguments.acks, seed=arguments.seed, say=_say))
+    with open_folder() as folder:
+        asyncio.run(onslaught(folder, kills=arguments.kills, acks=arguments.acks, seed=arguments.seed, say=_say))
 
 
 def _say(line: str) -> None:
