@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql
 from fondaco.app.cli import app
 from fondaco.app.schema import MAPPERS, METADATA
 from fondaco.core.refusals import SENTENCES, Refusal
+from fondaco.gateways.rest.refusals import status_of
 from fondaco.infra.settings import Settings
 
 POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call] # SQLAlchemy leaves it untyped
@@ -58,8 +59,8 @@ def tables() -> str:
 
 def refusals() -> str:
     """Every refusal of the engine, in the order in which they are asked."""
-    rows = [f"| `{refusal.value}` | {SENTENCES[refusal]} |" for refusal in Refusal]
-    return "\n".join(["| code | what it means |", "|---|---|", *rows])
+    rows = [f"| `{refusal.value}` | {status_of(refusal)} | {SENTENCES[refusal]} |" for refusal in Refusal]
+    return "\n".join(["| code | HTTP status | what it means |", "|---|---|---|", *rows])
 
 
 PAGES: Mapping[str, Callable[[], str]] = MappingProxyType(

@@ -148,10 +148,10 @@ def served_in_a_thread(opening: Callable[[], AbstractAsyncContextManager[House]]
     def run() -> None:
         try:
             loop.run_until_complete(serve())
-        except BaseException as error:
+        except Exception as error:  # whoever waits for the address learns why there is none
             if address.done():
                 raise
-            address.set_exception(error)  # whoever waits for the address learns why there is none
+            address.set_exception(error)
 
     thread = threading.Thread(target=run)
     thread.start()

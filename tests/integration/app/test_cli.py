@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -217,3 +219,22 @@ def copy_tree(source: Path, target: Path) -> None:
         if file.is_file() and "__pycache__" not in file.parts:
             (target / file.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
             (target / file.relative_to(source)).write_bytes(file.read_bytes())
+
+
+@pytest.mark.parametrize("command", ["serve", "up"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])  # noqa: S104 - refused before anything is bound
+def test_with_development_tokens_only_loopback_is_served(
+    command: str, host: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FONDACO_SERVE__DEVELOPMENT_TOKENS", "true")
+    assert cli.run([command, "--host", host, "--port", "0"]) == 2
+    assert f"serves loopback only, not {host}" in capsys.readouterr().err
+
+
+def test_a_socket_that_is_handed_down_must_be_loopback_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FONDACO_SERVE__DEVELOPMENT_TOKENS", "true")
+    with socket.create_server(("0.0.0.0", 0)) as listener:  # noqa: S104 - nothing is ever accepted on it
+        assert cli.run(["serve", "--supervised", f"--listening-fd={os.dup(listener.fileno())}"]) == 2
+    assert "serves loopback only" in capsys.readouterr().err

@@ -39,6 +39,7 @@ async def test_listings_and_accounts_come_by_the_stream(database: Database) -> N
         await house.caught_up()
         live = house.live
         assert live.terms(World.TRADING, SYMBOL) == TERMS
+        assert live.assets == {"BTC": 8, "USDT": 8}
         assert live.accounts_of == {"alice": [ALICE], "bob": [BOB]}
         opened = (await submit(house.client, HOUSE, OpenAccount("alice", World.DEMO, "USDT"))).reply
         assert isinstance(opened, AccountOpened)
@@ -61,6 +62,7 @@ async def test_the_same_is_read_from_the_tables(database: Database) -> None:
         await house.caught_up()
         heard = house.live
     async with whole_engine(database) as house:
+        assert house.live.assets == heard.assets
         assert house.live.listings == heard.listings
         assert house.live.accounts == heard.accounts
         assert house.live.accounts_of == heard.accounts_of

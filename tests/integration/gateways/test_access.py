@@ -1,5 +1,7 @@
 """Every endpoint as nobody, as another user, and as each role: only who may is answered, and another's looks missing.
 
+Users are ordinary users, market makers or administrators, and active or not (BHC-20).
+
 The endpoints are the application's own. One that `CALLS` does not know fails here, until it is said who may call it.
 """
 

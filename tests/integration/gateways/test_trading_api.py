@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from fondaco.core.book.vocabulary import SelfTrade
 from fondaco.core.commands import HOUSE, Command, ListAsset, ListInstrument
@@ -11,18 +11,21 @@ from fondaco.core.listings import Asset, Instrument
 from fondaco.core.refusals import SENTENCES, Refusal
 from fondaco.core.replies import Answer
 from fondaco.core.terms import Terms
-from fondaco.core.vocabulary import TimeInForce, UserStatus, World
+from fondaco.core.vocabulary import CloseReason, OrderState, TimeInForce, UserStatus, World
 from fondaco.domains.identity.tables import UserRole, UserRow, UserState
 from fondaco.engine.client import EngineClient
+from fondaco.engine.live import LiveHouse
 from fondaco.engine.port import OutcomeUnknownError
+from fondaco.engine.projection.tables import OrderRow
 from fondaco.engine.queries import AccountSeen, LookAtAccount
 from fondaco.infra.database import Database
 from fondaco.infra.ids import new_id
 from support.engines import submit
 from support.floor import SYMBOL, WHOLE
 from support.house import House
-from support.live import whole_engine
+from support.live import kept_up, whole_engine
 from support.trading import TOKENS, Floor, open_floor, opened
+from support.waiting import eventually
 
 FAR_AWAY, FAR_AWAY_NS = "2100-01-01T02:00:00.000007+02:00", 4_102_444_800_000_007_000
 
@@ -124,8 +127,38 @@ async def test_a_change_that_names_another_symbol_than_the_orders_finds_no_order
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown_order")
 
 
+async def test_an_order_that_is_deleted_is_cancelled_and_its_record_stays(floor: Floor, database: Database) -> None:
+    """EXD-26."""
+    order = await floor.placed("alice")
+    path = f"/orders/{order['order_id']}?account_id={order['account_id']}"
+    assert (await floor.ask("alice", "DELETE", path)).status_code == 200
+
+    async def is_recorded() -> bool:
+        async with database.transaction() as connection:
+            states = (await connection.execute(select(OrderRow.state).where(OrderRow.id == order["order_id"]))).all()
+        return [tuple(each) for each in states] == [(OrderState.CANCELLED,)]
+
+    await eventually(is_recorded)
+
+
+async def test_an_account_that_an_operator_cancels_for_is_told_that_the_house_did(
+    floor: Floor, database: Database
+) -> None:
+    order = await floor.placed("alice")
+    answer = await floor.ask("admin", "DELETE", f"/orders?account_id={order['account_id']}")
+    assert answer.json()["cancelled"] == 1
+
+    async def is_told() -> bool:
+        wanted = select(OrderRow.close_reason).where(OrderRow.id == order["order_id"])
+        async with database.transaction() as connection:
+            return (await connection.execute(wanted)).scalar_one_or_none() is CloseReason.CANCELLED_BY_HOUSE
+
+    await eventually(is_told)
+
+
 @pytest.mark.parametrize("spelling", ["BTCUSDT", "btcusdt", "BTC/USDT", "btc-usdt", "btc"])
 async def test_a_symbol_is_read_in_every_spelling(floor: Floor, spelling: str) -> None:
+    """EXD-21: a symbol is one that is listed, a side is buy or sell; others are refused by name."""
     assert (await floor.placed("alice", symbol=spelling))["symbol"] == SYMBOL
 
 
@@ -298,8 +331,9 @@ async def test_without_an_engine_commands_are_503_and_market_data_go_on(database
 
 async def test_an_answer_that_is_lost_is_told_so_and_the_key_tells_the_outcome(floor: Floor) -> None:
     deaf = Deaf(floor.engine.client)
-    house = House(TOKENS, floor.house.database, engine=deaf, live=floor.engine.live)
-    async with house.http() as http:
+    live = LiveHouse(floor.engine.client, floor.house.database)
+    house = House(TOKENS, floor.house.database, engine=deaf, live=live)
+    async with kept_up(live), house.http() as http:
         headers = floor["alice"].headers | {"idempotency-key": "lost"}
         answers = [await http.post("/api/v1/orders", headers=headers, json=floor.order("alice")) for _ in range(2)]
     assert [(each.status_code, each.json()["code"]) for each in answers] == [(503, "outcome_unknown")] * 2

@@ -36,14 +36,11 @@ def serve(
     """
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = begin("serve", {"serve": given} if given else None)
-    if listening_fd is None:
-        listener = open_door(settings.serve)
-    else:
-        listener = socket.socket(fileno=listening_fd)
-        keep_strangers_out(settings.serve, listener.getsockname()[0])
+    listener = open_door(settings.serve) if listening_fd is None else socket.socket(fileno=listening_fd)
     # uvicorn stops in order at this signal and then raises it again, which would cut off what we still have to close.
     signal.signal(signal.SIGTERM, _leave)
     with listener:
+        keep_strangers_out(settings.serve, listener.getsockname()[0])
         run(_serve(settings, listener, supervised=supervised))
 
 

@@ -51,13 +51,22 @@ class Desk:
         live: what is known of it.
         lifetime_ms: how long a command is worth doing.
         now_ns: the clock.
+        grace_s: how long an answer is waited for beyond that lifetime.
     """
 
-    def __init__(self, engine: Engine, live: LiveHouse, lifetime_ms: int, now_ns: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        live: LiveHouse,
+        lifetime_ms: int,
+        now_ns: Callable[[], int],
+        *,
+        grace_s: float = ANSWER_GRACE_S,
+    ) -> None:
         self._engine = engine
         self._live = live
         self._lifetime_ns = lifetime_ms * 1_000_000
-        self._patience_s = lifetime_ms / 1_000 + ANSWER_GRACE_S
+        self._patience_s = lifetime_ms / 1_000 + grace_s
         self._now_ns = now_ns
 
     @property
