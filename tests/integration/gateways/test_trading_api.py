@@ -14,6 +14,7 @@ from fondaco.core.terms import Terms
 from fondaco.core.vocabulary import CloseReason, OrderState, TimeInForce, UserStatus, World
 from fondaco.domains.identity.tables import UserRole, UserRow, UserState
 from fondaco.engine.client import EngineClient
+from fondaco.engine.live import LiveHouse
 from fondaco.engine.port import OutcomeUnknownError
 from fondaco.engine.projection.tables import OrderRow
 from fondaco.engine.queries import AccountSeen, LookAtAccount
@@ -22,7 +23,7 @@ from fondaco.infra.ids import new_id
 from support.engines import submit
 from support.floor import SYMBOL, WHOLE
 from support.house import House
-from support.live import whole_engine
+from support.live import kept_up, whole_engine
 from support.trading import TOKENS, Floor, open_floor, opened
 from support.waiting import eventually
 
@@ -330,8 +331,9 @@ async def test_without_an_engine_commands_are_503_and_market_data_go_on(database
 
 async def test_an_answer_that_is_lost_is_told_so_and_the_key_tells_the_outcome(floor: Floor) -> None:
     deaf = Deaf(floor.engine.client)
-    house = House(TOKENS, floor.house.database, engine=deaf, live=floor.engine.live)
-    async with house.http() as http:
+    live = LiveHouse(floor.engine.client, floor.house.database)
+    house = House(TOKENS, floor.house.database, engine=deaf, live=live)
+    async with kept_up(live), house.http() as http:
         headers = floor["alice"].headers | {"idempotency-key": "lost"}
         answers = [await http.post("/api/v1/orders", headers=headers, json=floor.order("alice")) for _ in range(2)]
     assert [(each.status_code, each.json()["code"]) for each in answers] == [(503, "outcome_unknown")] * 2
