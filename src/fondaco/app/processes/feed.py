@@ -51,10 +51,18 @@ async def _feed(settings: Settings, *, supervised: bool) -> None:
 
 
 async def _feed_and_print(settings: Settings, database: Database, bus: Bus) -> None:
-    """Bring what is traded outside, and what is traded here. Neither waits for the other."""
-    async with remote_engine(settings, database) as engine, asyncio.TaskGroup() as group:
-        group.create_task(_choose_and_run(settings, database, bus))
-        group.create_task(Printer(engine, database, bus).run())
+    """Bring what is traded outside, and what is traded here. Neither waits for the other, nor ends but by an error."""
+    async with remote_engine(settings, database) as engine:
+        works = (_choose_and_run(settings, database, bus), Printer(engine, database, bus).run())
+        tasks = [asyncio.ensure_future(work) for work in works]
+        try:
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                await task  # not in a group: what the user can put right must come out as it is
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
 
 
 async def _choose_and_run(settings: Settings, database: Database, bus: Bus) -> None:
