@@ -36,3 +36,22 @@ def test_a_change_in_a_part_is_compiled_anew(tmp_path: Path) -> None:
     assert run(tmp_path) == (14, 1)
     (tmp_path / "part.py").write_text(PART.format(factor=1_000))
     assert run(tmp_path) == (7_000, 0)
+
+
+REHEARSED = """
+from fondaco.core.book import Book, kernel, rehearse, Side
+
+rehearse()
+doors = (kernel.place, kernel.cancel, kernel.reduce, kernel.walk, kernel.levels_of, kernel.queue_of)
+before = [len(each.signatures) for each in doors]
+book = Book(10**6)
+handle = book.place(7, Side.SELL, 10**5, 10**9, owner=3).handle
+book.place(8, Side.BUY, 10**5, 10**8, rests=False)
+book.walk(Side.BUY, 10**5, 5), book.depth(Side.SELL, 3), book.resting(), book.reduce(handle, 2), book.cancel(handle)
+print(min(before), int(before == [len(each.signatures) for each in doors]))
+"""
+
+
+def test_nothing_is_left_to_compile_after_a_rehearsal(tmp_path: Path) -> None:
+    (tmp_path / "whole.py").write_text(REHEARSED)
+    assert run(tmp_path) == (1, 1)

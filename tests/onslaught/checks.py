@@ -88,8 +88,8 @@ def check_cancels(connection: psycopg.Connection[TupleRow], said: Acknowledged) 
     return f"{len(done)} acknowledged cancellations hold"
 
 
-def check_trades(connection: psycopg.Connection[TupleRow], said: Acknowledged) -> str:
-    """No trade is missing or there twice; every order has what its trades say; what was told is there."""
+def check_trades(connection: psycopg.Connection[TupleRow]) -> str:
+    """No trade is missing or there twice, and every order has what its trades say."""
     count, last, notional = connection.execute(
         "SELECT count(*), max(id), coalesce(sum(notional), 0) FROM trades "
         "WHERE world = 'trading' AND symbol = 'BTCUSDT'"

@@ -83,7 +83,7 @@ async def all_checked(
     with psycopg.connect(url) as connection:
         say(f"  ok  {checks.check_orders(connection, said, accounts)}")
         say(f"  ok  {checks.check_cancels(connection, said)}")
-        say(f"  ok  {checks.check_trades(connection, said)}")
+        say(f"  ok  {checks.check_trades(connection)}")
         say(f"  ok  {checks.check_streams(connection, said)}")
         say(f"  ok  {checks.check_balances(connection, accounts, deposits)}")
         say(f"  ok  {checks.check_journal(connection)}")

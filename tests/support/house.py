@@ -148,7 +148,7 @@ def served_in_a_thread(opening: Callable[[], AbstractAsyncContextManager[House]]
     def run() -> None:
         try:
             loop.run_until_complete(serve())
-        except BaseException as error:  # whoever waits for the address learns why there is none
+        except Exception as error:  # whoever waits for the address learns why there is none
             if address.done():
                 raise
             address.set_exception(error)

@@ -17,6 +17,7 @@ from cyclopts import Parameter
 from fondaco.app.configuration import begin
 from fondaco.app.engines import engine_secret
 from fondaco.app.processes.parts import own_database, run, stop_event
+from fondaco.core.book import rehearse
 from fondaco.engine.archive import Archive
 from fondaco.engine.journal import JournalError
 from fondaco.engine.leader import Leader
@@ -50,6 +51,7 @@ async def _engine(
     settings: Settings, name: str, work: Callable[[Node], Coroutine[Any, Any, None]], *, supervised: bool
 ) -> int:
     secret = engine_secret(settings)
+    rehearse()  # a leader that compiles while orders wait is taken for dead
     async with (
         own_database(settings, name, supervised=supervised) as database,
         listening(secret, _place(settings, name)) as listener,

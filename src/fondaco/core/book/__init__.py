@@ -42,6 +42,7 @@ __all__ = [
     "SelfTrade",
     "Side",
     "Walk",
+    "rehearse",
 ]
 
 FIRST_ROWS: Final = 1_024
@@ -224,3 +225,18 @@ def _doubled(rows: kernel.Int64s, link: int) -> kernel.Int64s:
     grown[len(rows) :, link] = np.arange(len(rows) + 1, len(grown) + 1)
     grown[-1, link] = layout.NONE
     return grown
+
+
+def rehearse() -> None:
+    """Do everything once, on a book that nobody needs.
+
+    What is not compiled yet is compiled by that: it takes seconds, which a process had better spend before others wait.
+    """
+    book = Book(100)
+    handle = book.place(1, Side.BUY, 50, 3).handle
+    book.reduce(handle, 2)
+    book.walk(Side.SELL, 50, 1)
+    book.place(2, Side.SELL, 50, 1)
+    book.depth(Side.BUY, 1)
+    book.resting()
+    book.cancel(handle)
