@@ -45,6 +45,8 @@ HTTP_CONNECTIONS: Final = 32
 ROLES: Final = ("engine", "follower", "serve")
 SLICE_S: Final = 0.002
 """How often commands leave when so many a second are wanted."""
+WAL_SEGMENTS: Final = 32
+"""What ``min_wal_size`` of the embedded server keeps."""
 IDS: Final = tuple(str(UUID(int=number + 1, version=4)) for number in range(USERS))
 
 
@@ -396,6 +398,7 @@ async def open_house() -> AsyncIterator[tuple[House, Database]]:
         database = await stack.enter_async_context(fresh_database())
         settings = Settings(data_dir=path)
         await stack.enter_async_context(serve_local_bus(settings.bus_socket, settings.bus))
+        await _age(database)
         await _admit(database)
         environment = {"FONDACO_DATA_DIR": str(path), "FONDACO_SERVE__DEVELOPMENT_TOKENS": "true"}
         processes: dict[str, Running] = {}
@@ -405,6 +408,18 @@ async def open_house() -> AsyncIterator[tuple[House, Database]]:
         serve = processes["serve"].base_url
         pids = {role: each.pid for role, each in processes.items()}
         yield House(serve, int(serve.rpartition(":")[2]), pids), database
+
+
+async def _age(database: Database) -> None:
+    """Make the server one that has been at work: its write-ahead log has room that a checkpoint left.
+
+    A new server fills each 16 MB of it with zeros first, while a commit waits: 50 ms here, every one to two seconds.
+    """
+    async with database.outside_transaction() as connection:
+        for _ in range(WAL_SEGMENTS):
+            await connection.execute("SELECT pg_logical_emit_message(false, '', 'x')")
+            await connection.execute("SELECT pg_switch_wal()")
+        await connection.execute("CHECKPOINT")
 
 
 async def _admit(database: Database) -> None:

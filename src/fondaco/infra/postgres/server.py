@@ -35,6 +35,7 @@ SERVER_SETTINGS = {
     "full_page_writes": "on",
     "synchronous_commit": "on",
     "shared_buffers": "256MB",
+    "min_wal_size": "512MB",  # what a checkpoint leaves is used again; new segments are zeroed while a commit waits
     "max_wal_size": "4GB",
     "wal_compression": "on",
     "random_page_cost": "1.1",
