@@ -45,8 +45,8 @@ HTTP_CONNECTIONS: Final = 32
 ROLES: Final = ("engine", "follower", "serve")
 SLICE_S: Final = 0.002
 """How often commands leave when so many a second are wanted."""
-WAL_SEGMENTS: Final = 32
-"""What ``min_wal_size`` of the embedded server keeps."""
+WAL_SEGMENTS: Final = 160
+"""Of 16 MB: about what this load writes between two checkpoints."""
 IDS: Final = tuple(str(UUID(int=number + 1, version=4)) for number in range(USERS))
 
 

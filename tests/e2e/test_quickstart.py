@@ -61,6 +61,6 @@ async def test_two_people_trade_as_the_quickstart_says() -> None:
     assert again == {**offered, "duplicate": True}
     assert (taken["state"], taken["filled"]) == ("filled", "0.00100000")
     assert trades["trades"][0]["quantity"] == "0.00100000"
-    assert left["orders"][0]["order_id" if "order_id" in left["orders"][0] else "id"] == offered["order_id"]
-    assert left["orders"][0]["status" if "status" in left["orders"][0] else "state"] == "partially_filled"
+    rest = left["orders"][0]
+    assert (rest["order_id"], rest["state"]) == (offered["order_id"], "partially_filled")
     assert cancelled["cancelled"] >= 1
