@@ -48,6 +48,7 @@ from fondaco.engine.frames import (
 from fondaco.engine.leader import Leader
 from fondaco.engine.port import OverloadedError, StartOver
 from fondaco.engine.queries import Seen, look
+from fondaco.infra.errors import UserError
 from fondaco.infra.framing import FrameProtocol, framed
 from fondaco.infra.unix_sockets import listening_socket
 
@@ -260,6 +261,9 @@ async def listening(secret: bytes, place: Path | tuple[str, int]) -> AsyncIterat
     Args:
         secret: the house's.
         place: of a Unix socket; or host and port, where port 0 takes any that is free.
+
+    Raises:
+        UserError: nobody can listen there.
     """
     loop = asyncio.get_running_loop()
     if isinstance(place, Path):
@@ -270,7 +274,13 @@ async def listening(secret: bytes, place: Path | tuple[str, int]) -> AsyncIterat
         return
     host, port = place
     listener = EngineListener(secret, "")
-    server = await loop.create_server(lambda: Connection(listener), host, port)
+    try:
+        server = await loop.create_server(lambda: Connection(listener), host, port)
+    except OSError as error:
+        raise UserError(
+            f"The engine cannot listen at {host}:{port} ({error.strerror}): name another place with engine.listen; "
+            "port 0 takes any that is free."
+        ) from error
     listener.address = f"{TCP}{host}:{server.sockets[0].getsockname()[1]}"
     async with serving(server, listener):
         yield listener

@@ -114,8 +114,9 @@ class EngineSettings(_Group):
     """Address that leads to the database server itself, where DATABASE_URL leads through a transaction-mode pooler.
     The engine's lease needs a session of its own."""
     listen: str | None = Field(default=None, pattern=r"^[^:]+:\d{1,5}$")
-    """Where processes of other machines reach the engine, as HOST:PORT. Unset is a Unix socket, for those of this one.
-    What travels there is authenticated and not encrypted: keep it on a private network."""
+    """Where processes of other machines reach the engine, as HOST:PORT; they connect to this very HOST, and port 0 is
+    any that is free. Unset is a Unix socket, for those of this machine. Who speaks there must know the secret, but
+    nothing is encrypted: keep it on a private network."""
     secret: SecretStr | None = None
     """What the processes of one house know and nobody else. Unset means the file ``engine.key`` of ``data_dir``, made
     at the first start; machines that work together need the same."""

@@ -40,6 +40,7 @@ from fondaco.engine.remote import RemoteEngine
 from fondaco.engine.sequencer import Bounds, Why
 from fondaco.engine.store import FencedError, Lease
 from fondaco.infra.database import Database
+from fondaco.infra.errors import UserError
 from fondaco.infra.framing import LENGTH_BYTES, framed
 from support.engines import WIDE, leading, open_exchange, set_aside_often, submit
 from support.floor import ALICE, FUNDS, limit, set_aside
@@ -359,6 +360,16 @@ async def test_bad_words_end_the_connection_or_are_answered(store: PostgresStore
         other.send(Introduction(VERSION + 1, bytes(32), proof_of(SECRET, "client", challenge.nonce, bytes(32))))
         assert await other.read(TurnedAway) == TurnedAway("this engine speaks version 1")
         assert listener.leader is not None
+
+
+async def test_a_place_that_is_taken_is_said_so(tmp_path: Path) -> None:
+    async with listening(SECRET, ("127.0.0.1", 0)) as first:
+        port = int(first.address.rpartition(":")[2])
+        with pytest.raises(UserError, match=f"cannot listen at 127.0.0.1:{port}"):
+            await listening(SECRET, ("127.0.0.1", port)).__aenter__()
+    async with listening(SECRET, tmp_path / "e.sock"):
+        with pytest.raises(UserError, match="another process listens"):
+            await listening(SECRET, tmp_path / "e.sock").__aenter__()
 
 
 async def test_there_are_only_so_many_connections_and_the_silent_are_cut_off(
