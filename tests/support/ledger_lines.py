@@ -78,6 +78,7 @@ from fondaco.core.vocabulary import (
     UserStatus,
     World,
 )
+from support.foreseeing import foresee, must_agree
 
 START_NS = 1_700_000_000_000_000_000
 SECOND_NS = 1_000_000_000
@@ -165,7 +166,9 @@ class Table:
         self.now_ns += 1_000
         id_ = f"c{self._count}" if command_id is None else command_id
         submission = Submission(account_id, id_, self.now_ns + life_ns, msgspec.Raw(encode_command(command)))
+        foreseen = foresee(self.machine, command, self.now_ns)
         answer = self.machine.apply(submission, self.machine.seq + 1, self.now_ns)
+        must_agree(foreseen, answer)
         self.events = msgspec.msgpack.decode(self.machine.log.take(), type=list[Event])
         return answer
 

@@ -9,18 +9,17 @@ from collections import Counter
 import msgspec
 
 from fondaco.core.book.vocabulary import Side
-from fondaco.core.commands import HOUSE, Command, PlaceOrder, Submission, encode_command
+from fondaco.core.commands import HOUSE, Command, Submission, encode_command
 from fondaco.core.events import Event, RiskAlert, Trade
 from fondaco.core.exchange.market import Market
-from fondaco.core.exchange.placing import check
 from fondaco.core.house import DAY_NS
 from fondaco.core.machine import Machine
-from fondaco.core.refusals import Refusal
 from fondaco.core.remembered import Memory
 from fondaco.core.replies import AccountOpened, Answer, HoldPlaced, OrderPlaced, Refused, Reply
 from fondaco.core.snapshot import dump, load
 from fondaco.core.state import ENDED, FEE_ACCOUNT, NEXT_STATES, Order
 from fondaco.core.vocabulary import OrderState
+from support.foreseeing import foresee, must_agree
 from support.naive.house import NaiveHouse
 from support.naive.limits import position, traded_today
 from support.naive.state import PPM, STANDING, Listing, rounded_up
@@ -30,16 +29,6 @@ START_NS = 1_767_312_000_000_000_000
 SECOND_NS = 1_000_000_000
 LEAST_TOLD, MOST_TOLD = 30, 45
 """Few commands are remembered, so that some are forgotten."""
-
-OF_THE_SENDING = {
-    Refusal.COMMAND_ID_REUSED,
-    Refusal.EXPIRED_IN_QUEUE,
-    Refusal.LIFETIME_TOO_LONG,
-    Refusal.BAD_COMMAND_ID,
-    Refusal.UNKNOWN_ACCOUNT,
-}
-"""Refusals of how an order was sent, of which who only asks about it hears nothing."""
-NOTHING = msgspec.msgpack.encode([])
 
 decode_events = msgspec.msgpack.Decoder(list[Event]).decode
 
@@ -73,25 +62,15 @@ class Witness:
 
     def apply(self, submission: Submission, command: Command) -> Reply:
         """The same, as it is on its way."""
-        foreseen = self.foresee(command)
+        foreseen = foresee(self.machine, command, self.now_ns)
         answer = self.machine.apply(submission, self.machine.seq + 1, self.now_ns)
-        if foreseen is not None and not answer.is_duplicate:
-            assert told(answer) in {foreseen, *OF_THE_SENDING}, f"{command}: {foreseen}"
+        must_agree(foreseen, answer)
         expected = self.naive.apply(submission, command, self.now_ns, given_id(answer.reply))
         assert answer == expected, f"{command}: {answer}, but expected {expected}"
         self.replies[told(answer)] += 1
         self.hear(decode_events(self.machine.log.take()))
         self.compare()
         return answer.reply
-
-    def foresee(self, command: Command) -> str | None:
-        """What asking about an order first says of it. Nothing must change by it; None when something comes between."""
-        machine = self.machine
-        if not isinstance(command, PlaceOrder) or machine.now_ns != self.now_ns or machine.has_due(self.now_ns):
-            return None
-        refusal = check(machine.house, command)
-        assert machine.log.take() == NOTHING
-        return OrderPlaced.__name__ if refusal is None else refusal.value
 
     def reload(self) -> None:
         """Go on with a machine that was loaded from a dump of this one."""

@@ -1,17 +1,23 @@
 """What the edge knows of the house: begun with the tables, kept up by the stream, equal to what the engine has."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from fondaco.core.commands import HOUSE, CloseInstrument, OpenAccount, SetAccountStatus
 from fondaco.core.events import Event
 from fondaco.core.replies import AccountOpened
 from fondaco.core.vocabulary import AccountStatus, World
-from fondaco.engine.journal import Mark
+from fondaco.engine.broadcast import Broadcast
+from fondaco.engine.client import EngineClient
+from fondaco.engine.journal import BEGINNING, Committed, Mark
+from fondaco.engine.live import LiveHouse
+from fondaco.engine.port import StartOver
 from fondaco.engine.postgres_store import PostgresStore
+from fondaco.engine.projection.projection import read_watermark
 from fondaco.infra.database import Database, PsycopgConnection
 from support.engines import leading, open_exchange, set_aside_often, submit
 from support.floor import ALICE, BOB, SYMBOL, TERMS
-from support.live import following, whole_engine
+from support.live import following, kept_up, whole_engine
+from support.waiting import eventually
 
 
 class Ear:
@@ -85,3 +91,42 @@ async def test_nothing_is_missing_or_counted_twice_where_tables_and_stream_meet(
         assert ear.batch_nos == list(range(first.batch_no + 1, first.batch_no + 1 + len(ear.batch_nos)))
     async with following(store, database):
         pass
+
+
+async def test_what_the_tables_have_already_counts_once(store: PostgresStore, database: Database) -> None:
+    """The stream begins far behind the tables, as it does for whoever takes long to look at them."""
+    ear = Ear()
+    async with leading(store) as leader, following(store, database):
+        await open_exchange(leader.client)
+        await set_aside_often(leader.client, ALICE, 20)
+        end = leader.broadcast.mark
+        late = LateEngine(leader.client, leader.broadcast)
+        live = LiveHouse(late, database, [ear])
+        await eventually(lambda: _have_come_to(database, end.batch_no))
+        async with kept_up(live):
+            await live.come_to(end.seq)
+            assert ear.batch_nos == []
+            await set_aside_often(leader.client, ALICE, 1)
+            await live.come_to(end.seq + 1)
+        assert ear.batch_nos == [end.batch_no + 1]
+        assert live.accounts_of == {"alice": [ALICE], "bob": [BOB]}
+
+
+async def _have_come_to(database: Database, batch_no: int) -> bool:
+    async with database.driver_transaction() as connection:
+        return (await read_watermark(connection)).batch_no >= batch_no
+
+
+class LateEngine:
+    """An engine whose stream tells everything from the beginning."""
+
+    def __init__(self, client: EngineClient, broadcast: Broadcast) -> None:
+        self.submit = client.submit
+        self.look = client.look
+        self._broadcast = broadcast
+
+    async def follow(self) -> AsyncGenerator[Committed | StartOver, None]:
+        """Begin at the journal's beginning."""
+        yield StartOver(BEGINNING)
+        async for told in self._broadcast.follow(BEGINNING):
+            yield told
