@@ -30,6 +30,7 @@ ACKS_BETWEEN_KILLS: Final = 500
 LATEST_KILL_S: Final = 0.5
 """After so many acknowledgements have come, the blow falls at a random moment within this time."""
 PATIENCE_S: Final = 120.0
+COUNT_S: Final = 0.1
 TAKEOVER_S: Final = 4.0
 ADMIN: Final = "dev:admin@example.com"
 DEPOSITS: Final = {"BTC": "1000", "USDT": "100000000"}
@@ -188,6 +189,7 @@ async def more_acknowledged(clients: Sequence[Client], count: int) -> int:
     async def are_there() -> bool:
         ended = [each.process.pid for each in clients if each.process.returncode is not None]
         assert ended == [], f"clients ended: {ended}"
+        await asyncio.sleep(COUNT_S)  # counting reads all that was written down
         return checks.count_lines(files) >= before + count
 
     await eventually(are_there, patience_s=PATIENCE_S)

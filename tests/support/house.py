@@ -135,13 +135,14 @@ def described_api(settings: Settings, database: Database) -> Litestar:
 
 @contextmanager
 def served_in_a_thread(opening: Callable[[], AbstractAsyncContextManager[House]]) -> Iterator[str]:
-    """A house on a port, run beside tests that are not asynchronous themselves; yields its address."""
+    """A house with an engine, on a port, run beside tests that are not asynchronous; yields its address once it is open."""
     address: Future[str] = Future()
     loop = asyncio.new_event_loop()
     is_over = asyncio.Event()
 
     async def serve() -> None:
         async with opening() as house, house.served():
+            await house.live.ready.wait()
             address.set_result(f"http://127.0.0.1:{house.port}")
             await is_over.wait()
 
