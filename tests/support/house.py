@@ -135,7 +135,7 @@ def described_api(settings: Settings, database: Database) -> Litestar:
 
 @contextmanager
 def served_in_a_thread(opening: Callable[[], AbstractAsyncContextManager[House]]) -> Iterator[str]:
-    """A house with an engine, on a port, run beside tests that are not asynchronous; yields its address once it is open."""
+    """A house with an engine, run beside tests that are not asynchronous; yields its address once it is open."""
     address: Future[str] = Future()
     loop = asyncio.new_event_loop()
     is_over = asyncio.Event()
