@@ -61,7 +61,8 @@ DOCUMENT = document()
 AS_WRITTEN = schemathesis.openapi.from_dict(document_without_waits())
 KNOWN_SYMBOLS = schemathesis.openapi.from_dict(document_of_known_symbols())
 SHORT, LONG = 15, 300
-"""Requests per endpoint, in the ordinary run and in the long one."""
+"""Requests per endpoint, in the ordinary run, which repeats its own, and in the long one, which draws others."""
+UNSENT: list[Any] = [None, [], {}]
 BEYOND_A_SCHEMA = {
     *("bad_range", "bad_time", "bad_amount", "not_yours", "bad_cursor", "bad_email", "not_found", "not_there_yet"),
 }
@@ -78,11 +79,14 @@ OPERATOR = {"authorization": "Bearer dev:superadmin@example.com"}
 def excluded(case: AnyCase) -> list[Any]:
     """A batch is taken whatever is wrong with an amount in it: each order is answered by itself.
 
-    What is still to come is 503, and a command that never was is still to come for ever.
+    What is still to come is 503, and a command that never was is still to come for ever. What is wrong may not
+    reach the house: our token takes the place of one that is missing, and an empty list in a query is not sent.
     """
     if case.query and "after_seq" in case.query:
         return [*EXCLUDED, not_a_server_error]
-    return [*EXCLUDED, negative_data_rejection] if case.path.endswith("/batch") else EXCLUDED
+    has_token = "authorization" in {name.lower() for name in case.headers or {}}
+    is_sent = has_token and all(value not in UNSENT for value in (case.query or {}).values())
+    return EXCLUDED if is_sent and not case.path.endswith("/batch") else [*EXCLUDED, negative_data_rejection]
 
 
 def tick(trade_id: int) -> Tick:
@@ -116,7 +120,7 @@ def address(module_database_url: str) -> Iterator[str]:
 
 
 @AS_WRITTEN.parametrize()
-@settings(max_examples=SHORT)
+@settings(max_examples=SHORT, derandomize=True)
 def test_no_request_meets_a_5xx_or_an_answer_that_the_document_does_not_list(case: AnyCase, address: str) -> None:
     case.call_and_validate(base_url=address, headers=OPERATOR, excluded_checks=excluded(case))
 
@@ -129,7 +133,7 @@ def test_no_request_meets_a_5xx_in_full(case: AnyCase, address: str) -> None:
 
 
 @KNOWN_SYMBOLS.parametrize()
-@settings(max_examples=SHORT)
+@settings(max_examples=SHORT, derandomize=True)
 def test_what_the_document_allows_is_answered(case: AnyCase, address: str) -> None:
     answer = case.call(base_url=address, headers=OPERATOR)
     if case.meta is not None and case.meta.generation.mode.is_positive and answer.status_code >= 300:
