@@ -5,10 +5,11 @@ from time import perf_counter
 
 import numpy as np
 
-from fondaco.core.book import NO_ORDER, Book, Side
+from fondaco.core.book.book import Book
 from fondaco.core.book.kernel import Int64s
 from fondaco.core.book.layout import CANCEL, PLACE
 from fondaco.core.book.reference import ReferenceBook
+from fondaco.core.book.vocabulary import NO_ORDER, Side
 from harness import Baseline, median_of_runs, report
 
 COMMANDS = 1_000_000

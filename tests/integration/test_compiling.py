@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PART = "FACTOR = {factor}\n"
 WHOLE = """
 import part
@@ -39,7 +41,9 @@ def test_a_change_in_a_part_is_compiled_anew(tmp_path: Path) -> None:
 
 
 REHEARSED = """
-from fondaco.core.book import Book, kernel, rehearse, Side
+from fondaco.core.book import kernel
+from fondaco.core.book.book import Book, rehearse
+from fondaco.core.book.vocabulary import Side
 
 rehearse()
 doors = (kernel.place, kernel.cancel, kernel.reduce, kernel.walk, kernel.levels_of, kernel.queue_of)
@@ -55,3 +59,13 @@ print(min(before), int(before == [len(each.signatures) for each in doors]))
 def test_nothing_is_left_to_compile_after_a_rehearsal(tmp_path: Path) -> None:
     (tmp_path / "whole.py").write_text(REHEARSED)
     assert run(tmp_path) == (1, 1)
+
+
+@pytest.mark.parametrize("process", ["serve", "feed", "record", "jobs", "maker"])
+def test_a_process_that_only_speaks_of_books_loads_no_compiler(process: str) -> None:
+    """It would take a third of a second of every start, and the memory of a compiler."""
+    script = f"import sys, fondaco.app.processes.{process}; print('numba' in sys.modules)"
+    done = subprocess.run(  # noqa: S603 - our own interpreter
+        (sys.executable, "-c", script), check=True, capture_output=True, text=True, timeout=100
+    )
+    assert done.stdout == "False\n"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fondaco.core import snapshot
-from fondaco.core.book import Book
+from fondaco.core.book.book import Book
 from fondaco.core.exchange import matching
 from fondaco.core.fees import PPM, fee_of_fill
 from fondaco.core.ledger import Balance, Hold, Ledger, PostingCode

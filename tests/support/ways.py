@@ -7,9 +7,8 @@ from fondaco.core.commands import Command
 from fondaco.core.replies import Answer
 from fondaco.engine.client import EngineClient
 from fondaco.engine.journal import Committed
-from fondaco.engine.port import OverloadedError, StartOver
+from fondaco.engine.port import QUEUE_RETRY_S, Overloaded, OverloadedError, StartOver, Why
 from fondaco.engine.queries import Query, Seen
-from fondaco.engine.sequencer import QUEUE_RETRY_S, Overloaded, Why
 
 
 class Way:

@@ -20,11 +20,9 @@ from fondaco.core.refusals import Refusal
 from fondaco.core.replies import DONE, OrdersCancelled, Refused, Reply
 from fondaco.core.state import Breaker, Limit
 from fondaco.core.terms import terms_refusal
-from fondaco.core.texts import MAX_NOTE, is_text
+from fondaco.core.texts import MAX_CODE, MAX_NOTE, MAX_SYMBOL, is_text
 from fondaco.core.vocabulary import CloseReason, LimitName, LimitScope, World
 
-MAX_CODE: Final = 20
-MAX_SYMBOL: Final = 40
 NEWEST_RULES: Final = 1
 """The newest version of the rules that this code knows."""
 

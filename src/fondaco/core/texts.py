@@ -4,6 +4,8 @@ from typing import Final
 
 MAX_NOTE: Final = 200
 MAX_ID: Final = 64
+MAX_CODE: Final = 20
+MAX_SYMBOL: Final = 40
 
 
 def is_text(text: str, longest: int) -> bool:

@@ -14,9 +14,10 @@ from fondaco.core.replies import Answer
 from fondaco.engine.broadcast import Broadcast
 from fondaco.engine.door import Entry, enter
 from fondaco.engine.journal import Committed
-from fondaco.engine.port import OverloadedError, StartOver
-from fondaco.engine.queries import Query, Seen, look
-from fondaco.engine.sequencer import QUEUE_RETRY_S, Overloaded, Read, Sequencer, Why
+from fondaco.engine.looking import look
+from fondaco.engine.port import QUEUE_RETRY_S, Overloaded, OverloadedError, StartOver, Why
+from fondaco.engine.queries import Query, Seen
+from fondaco.engine.sequencer import Read, Sequencer
 
 T = TypeVar("T")
 

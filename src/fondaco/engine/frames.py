@@ -21,6 +21,9 @@ from fondaco.core.replies import Answer
 from fondaco.engine.journal import Mark
 from fondaco.engine.queries import Query, Seen
 
+UNIX: Final = "unix:"
+TCP: Final = "tcp:"
+"""What the lease's address begins with: the path of a socket, or host and port, follow."""
 VERSION: Final = 1
 """Of what is said here. Ends that speak different ones part at once."""
 NONCE_BYTES: Final = 32

@@ -12,12 +12,14 @@ Invariants:
 
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
 from fondaco.core.commands import Submission
-from fondaco.core.machine import Machine
+
+if TYPE_CHECKING:
+    from fondaco.core.machine import Machine  # who only names batches loads no compiler
 
 CODEC: Final = 1
 """How a body is written: a MessagePack array of `JournaledCommand`. A new way gets the next number, old ones stay."""
@@ -128,7 +130,7 @@ class Committed(NamedTuple):
     events: bytes
 
 
-def replayed(machine: Machine, mark: Mark, row: JournalRow) -> Committed:
+def replayed(machine: "Machine", mark: Mark, row: JournalRow) -> Committed:
     """Apply the next batch to a machine that stands at ``mark``.
 
     Raises:

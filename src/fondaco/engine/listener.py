@@ -26,6 +26,8 @@ from fondaco.engine.door import enter_encoded
 from fondaco.engine.frames import (
     MAX_REPLY_BYTES,
     MAX_REQUEST_BYTES,
+    TCP,
+    UNIX,
     VERSION,
     Answered,
     Challenge,
@@ -46,8 +48,9 @@ from fondaco.engine.frames import (
     proof_of,
 )
 from fondaco.engine.leader import Leader
+from fondaco.engine.looking import look
 from fondaco.engine.port import OverloadedError, StartOver
-from fondaco.engine.queries import Seen, look
+from fondaco.engine.queries import Seen
 from fondaco.infra.errors import UserError
 from fondaco.infra.framing import FrameProtocol, framed
 from fondaco.infra.unix_sockets import listening_socket
@@ -59,8 +62,6 @@ HANDSHAKE_S: Final = 5.0
 """Whoever has not proven anything by then is cut off."""
 GOODBYE_S: Final = 1.0
 """How long clients get to take the last answers."""
-UNIX: Final = "unix:"
-TCP: Final = "tcp:"
 
 
 class EngineListener:

@@ -5,13 +5,31 @@ a socket to the one that leads.
 """
 
 from collections.abc import AsyncGenerator
-from typing import NamedTuple, Protocol
+from enum import StrEnum
+from typing import Final, NamedTuple, Protocol
 
 from fondaco.core.commands import Command
 from fondaco.core.replies import Answer
 from fondaco.engine.journal import Committed, Mark
 from fondaco.engine.queries import Query, Seen
-from fondaco.engine.sequencer import QUEUE_RETRY_S, Overloaded, Why
+
+QUEUE_RETRY_S: Final = 1
+"""When to come back to a full queue."""
+
+
+class Why(StrEnum):
+    """Why the engine takes no more for now."""
+
+    QUEUE_FULL = "queue_full"
+    FOLLOWER_BEHIND = "follower_behind"
+    ENGINE_AWAY = "engine_away"
+
+
+class Overloaded(NamedTuple):
+    """A command that was not taken: it has no number and is not journaled. Coming back later may help."""
+
+    why: Why
+    retry_after_s: int
 
 
 class OverloadedError(Exception):

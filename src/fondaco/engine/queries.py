@@ -1,18 +1,14 @@
 """What may be asked of the engine's memory from outside: one frozen struct per question.
 
 A look passes through the sequencer like a command and is answered with its batch, once that is on disk: who has sent a
-command and then looks, sees what it did. It has no number and is not journaled.
+command and then looks, sees what it did. It has no number and is not journaled. The answers are
+made in `fondaco.engine.looking`.
 """
 
-from collections.abc import Callable
-from typing import Any, Final, TypeAlias
-
-import msgspec
+from typing import TypeAlias
 
 from fondaco.core.commands import PlaceOrder
-from fondaco.core.exchange.placing import check
 from fondaco.core.ledger import BalanceChanged
-from fondaco.core.machine import Machine
 from fondaco.core.messages import Message
 from fondaco.core.refusals import Refusal
 from fondaco.core.state import Order, Position
@@ -64,34 +60,3 @@ class OrderChecked(Message, frozen=True, tag="order_checked"):
 
 
 Seen: TypeAlias = AccountSeen | OrderSeen | OrderChecked
-
-
-def look(machine: Machine, query: Query) -> Seen:
-    """Answer a question. Changes nothing; rows are copies, since the machine goes on."""
-    return _LOOKS[type(query)](machine, query)
-
-
-def _look_at_account(machine: Machine, query: LookAtAccount) -> AccountSeen:
-    id_ = query.account_id
-    return AccountSeen(
-        machine.seq,
-        machine.balances_of(id_),
-        [msgspec.structs.replace(each) for each in machine.orders_of(id_)],
-        [msgspec.structs.replace(each) for each in machine.positions_of(id_)],
-    )
-
-
-def _look_at_order(machine: Machine, query: LookAtOrder) -> OrderSeen:
-    found = machine.order(query.account_id, query.order_id)
-    return OrderSeen(machine.seq, None if found is None else msgspec.structs.replace(found))
-
-
-def _check_order(machine: Machine, query: CheckOrder) -> OrderChecked:
-    return OrderChecked(machine.seq, check(machine.house, query.order))
-
-
-_LOOKS: Final[dict[type, Callable[[Machine, Any], Seen]]] = {
-    LookAtAccount: _look_at_account,
-    LookAtOrder: _look_at_order,
-    CheckOrder: _check_order,
-}

@@ -21,6 +21,8 @@ from fondaco.engine.door import enter
 from fondaco.engine.frames import (
     MAX_REPLY_BYTES,
     MAX_REQUEST_BYTES,
+    TCP,
+    UNIX,
     VERSION,
     Answered,
     Challenge,
@@ -41,11 +43,17 @@ from fondaco.engine.frames import (
     proof_of,
 )
 from fondaco.engine.journal import Committed, Mark
-from fondaco.engine.listener import TCP, UNIX
-from fondaco.engine.port import OutcomeUnknownError, OverloadedError, StartOver, engine_away
+from fondaco.engine.port import (
+    QUEUE_RETRY_S,
+    OutcomeUnknownError,
+    Overloaded,
+    OverloadedError,
+    StartOver,
+    Why,
+    engine_away,
+)
 from fondaco.engine.postgres_store import current_lease
 from fondaco.engine.queries import Query, Seen
-from fondaco.engine.sequencer import QUEUE_RETRY_S, Overloaded, Why
 from fondaco.infra.database import Database, DatabaseUnavailableError
 from fondaco.infra.framing import FrameProtocol, framed
 from fondaco.infra.unix_sockets import short_address

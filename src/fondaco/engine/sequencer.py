@@ -15,7 +15,6 @@ Invariants:
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
@@ -24,6 +23,7 @@ from fondaco.core.commands import HOUSE, Submission, Tick, encode_command
 from fondaco.core.machine import Machine
 from fondaco.engine.door import Entry
 from fondaco.engine.journal import CODEC, JournaledCommand, JournalRow, Mark, chained, encoded
+from fondaco.engine.port import QUEUE_RETRY_S, Overloaded, Why
 
 Token = TypeVar("Token")
 Read: TypeAlias = Callable[[Machine], object]
@@ -40,29 +40,12 @@ RESERVED: Final = 10
 """One part in so many is kept for urgent commands."""
 MAX_JUMP_NS: Final = 3_600 * 1_000_000_000
 """The clock may go forward by so much between two looks at it. More, and somebody has set it."""
-QUEUE_RETRY_S: Final = 1
-"""When to come back to a full queue."""
 FOLLOWER_RETRY_S: Final = 5
 """When to come back while the tables are too far behind."""
 _ENTRY_BYTES: Final = 32
 """What a command adds to a batch beside its body and its id."""
 _TICK: Final = Tick()
 _TICK_BODY: Final = msgspec.Raw(encode_command(_TICK))
-
-
-class Why(StrEnum):
-    """Why the engine takes no more for now."""
-
-    QUEUE_FULL = "queue_full"
-    FOLLOWER_BEHIND = "follower_behind"
-    ENGINE_AWAY = "engine_away"
-
-
-class Overloaded(NamedTuple):
-    """A command that was not taken: it has no number and is not journaled. Coming back later may help."""
-
-    why: Why
-    retry_after_s: int
 
 
 class ClockJumpError(Exception):

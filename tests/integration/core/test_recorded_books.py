@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from fondaco.core.book import MAX_PRICE_TICKS, Book, Depth, Outcome, Side
+from fondaco.core.book.book import Book
+from fondaco.core.book.vocabulary import MAX_PRICE_TICKS, Depth, Outcome, Side
 from fondaco.core.money import parse_positive_atoms
 from support import needs
 

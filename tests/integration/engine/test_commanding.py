@@ -13,9 +13,8 @@ from fondaco.core.vocabulary import UserStatus, World
 from fondaco.engine import commanding
 from fondaco.engine.commanding import OPENED, TOPIC, Step, command_handlers, enqueue_commands
 from fondaco.engine.journal import Committed
-from fondaco.engine.port import Engine, OutcomeUnknownError, OverloadedError, StartOver
+from fondaco.engine.port import Engine, OutcomeUnknownError, Overloaded, OverloadedError, StartOver, Why
 from fondaco.engine.queries import Query, Seen
-from fondaco.engine.sequencer import Overloaded, Why
 from fondaco.infra.database import Database
 from fondaco.infra.ids import new_id
 from fondaco.infra.outbox import MAX_ATTEMPTS, Courier, HopelessError, LaterError, OutboxRow

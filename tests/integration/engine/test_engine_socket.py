@@ -32,12 +32,12 @@ from fondaco.engine.frames import (
 from fondaco.engine.journal import BEGINNING, Committed
 from fondaco.engine.leader import Leader
 from fondaco.engine.listener import EngineListener, listening
-from fondaco.engine.port import OutcomeUnknownError, OverloadedError, StartOver
+from fondaco.engine.port import OutcomeUnknownError, OverloadedError, StartOver, Why
 from fondaco.engine.postgres_store import PostgresStore
 from fondaco.engine.queries import AccountSeen, CheckOrder, LookAtAccount, OrderChecked
 from fondaco.engine.recovery import Standing, recovered
 from fondaco.engine.remote import RemoteEngine
-from fondaco.engine.sequencer import Bounds, Why
+from fondaco.engine.sequencer import Bounds
 from fondaco.engine.store import FencedError, Lease
 from fondaco.infra.database import Database
 from fondaco.infra.errors import UserError

@@ -16,10 +16,10 @@ from fondaco.core.snapshot import state_hash
 from fondaco.core.vocabulary import World
 from fondaco.engine.journal import commands_of
 from fondaco.engine.leader import Leader
-from fondaco.engine.port import OutcomeUnknownError, OverloadedError
+from fondaco.engine.port import OutcomeUnknownError, OverloadedError, Why
 from fondaco.engine.postgres_store import PostgresStore
 from fondaco.engine.recovery import recovered
-from fondaco.engine.sequencer import MAX_JUMP_NS, Bounds, ClockJumpError, Why
+from fondaco.engine.sequencer import MAX_JUMP_NS, Bounds, ClockJumpError
 from fondaco.engine.store import FencedError, StoreLostError
 from fondaco.infra.database import Database
 from support.engines import WIDE, leading, open_exchange, set_aside_often, submit

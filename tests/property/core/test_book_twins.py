@@ -7,8 +7,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from fondaco.core.book import MAX_PRICE_TICKS, Book, Placed, SelfTrade, Side
+from fondaco.core.book.book import Book
 from fondaco.core.book.reference import ReferenceBook
+from fondaco.core.book.vocabulary import MAX_PRICE_TICKS, Placed, SelfTrade, Side
 
 MAX_TOUCHED = 6
 """Few, so that its edge is met."""

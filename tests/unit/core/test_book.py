@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from fondaco.core.book import FIRST_ROWS, NO_ORDER, Book, Fill, Meeting, Outcome, SelfTrade, Side
+from fondaco.core.book.book import FIRST_ROWS, Book
 from fondaco.core.book.layout import CANCEL, PLACE
 from fondaco.core.book.reference import ReferenceBook
+from fondaco.core.book.vocabulary import NO_ORDER, Fill, Meeting, Outcome, SelfTrade, Side
 
 BUY, SELL = Side.BUY, Side.SELL
 

@@ -15,18 +15,16 @@ from fondaco.core.vocabulary import OrderState, TimeInForce, World
 from fondaco.engine import sequencer as module
 from fondaco.engine.door import Entry, enter
 from fondaco.engine.journal import BEGINNING, JournalRow, Mark, commands_of, replayed
+from fondaco.engine.port import QUEUE_RETRY_S, Overloaded, Why
 from fondaco.engine.sequencer import (
     FOLLOWER_RETRY_S,
     MAX_BATCH_COMMANDS,
     MAX_BATCH_NS,
     MAX_JUMP_NS,
-    QUEUE_RETRY_S,
     Batch,
     Bounds,
     ClockJumpError,
-    Overloaded,
     Sequencer,
-    Why,
 )
 from support.floor import ALICE, BOB, NOW_NS, OPENING, SYMBOL, VALID_NS, limit, set_aside
 

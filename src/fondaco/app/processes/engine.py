@@ -17,7 +17,7 @@ from cyclopts import Parameter
 from fondaco.app.configuration import begin
 from fondaco.app.engines import engine_secret
 from fondaco.app.processes.parts import own_database, run, stop_event
-from fondaco.core.book import rehearse
+from fondaco.core.book.book import rehearse
 from fondaco.engine.archive import Archive
 from fondaco.engine.journal import JournalError
 from fondaco.engine.leader import Leader

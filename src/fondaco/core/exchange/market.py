@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from fondaco.core.book import Book
+from fondaco.core.book.book import Book
 from fondaco.core.book.vocabulary import BUY, Side
 from fondaco.core.exchange.triggers import Triggers
 from fondaco.core.fees import PPM, most_fee

@@ -8,8 +8,8 @@ from typing import Any, Final, TypeVar
 from litestar import Request
 from litestar.openapi.spec import OpenAPIType, Schema
 
-from fondaco.core.governing import MAX_CODE
 from fondaco.core.money import INT64_MAX
+from fondaco.core.texts import MAX_CODE
 from fondaco.core.vocabulary import World
 from fondaco.domains.identity.api import Actor
 from fondaco.domains.trading import history

@@ -11,7 +11,8 @@ from fondaco.domains.identity.actors import Actor
 from fondaco.domains.identity.tables import UserRole
 from fondaco.engine.journal import BEGINNING
 from fondaco.engine.live import LiveHouse
-from fondaco.engine.queries import Query, Seen, look
+from fondaco.engine.looking import look
+from fondaco.engine.queries import Query, Seen
 from fondaco.engine.remote import RemoteEngine
 from fondaco.gateways.rest.app import build_app
 from fondaco.gateways.ws.session import Limits, Session
