@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from fondaco.core.commands import CancelAll, CancelOrder, Command, PlaceOrder, decode_command
+from fondaco.core.events import decode_events
 from fondaco.core.machine import Machine
 from fondaco.core.snapshot import state_hash
 from fondaco.core.state import Order
 from fondaco.core.vocabulary import CloseReason, OrderType
-from fondaco.engine.projection.folding import decode_events
 from support.golden import FOLDER, Journal, decode, path_of, record
 from support.journals import chain_hash
 

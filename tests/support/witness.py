@@ -10,7 +10,7 @@ import msgspec
 
 from fondaco.core.book.vocabulary import Side
 from fondaco.core.commands import HOUSE, Command, Submission, encode_command
-from fondaco.core.events import Event, RiskAlert, Trade
+from fondaco.core.events import Event, RiskAlert, Trade, decode_events
 from fondaco.core.exchange.market import Market
 from fondaco.core.house import DAY_NS
 from fondaco.core.machine import Machine
@@ -29,8 +29,6 @@ START_NS = 1_767_312_000_000_000_000
 SECOND_NS = 1_000_000_000
 LEAST_TOLD, MOST_TOLD = 30, 45
 """Few commands are remembered, so that some are forgotten."""
-
-decode_events = msgspec.msgpack.Decoder(list[Event]).decode
 
 
 class Witness:

@@ -7,6 +7,8 @@ what was said. `EventLog` collects them, and with them what the projection has t
 
 from typing import TypeAlias
 
+import msgspec
+
 from fondaco.core.book.vocabulary import Side
 from fondaco.core.ledger import BalanceChanged, HoldChanged, Posting
 from fondaco.core.messages import Message
@@ -98,3 +100,6 @@ Event: TypeAlias = (
     | RulesSet
     | Reply
 )
+
+decode_events = msgspec.msgpack.Decoder(list[Event]).decode
+"""The events of a batch, as `fondaco.core.eventlog.EventLog.take` wrote them."""

@@ -18,7 +18,6 @@ from fondaco.core.events import Began, Event, Trade
 from fondaco.core.ledger import BalanceChanged
 from fondaco.core.state import Order, Position
 from fondaco.engine.journal import Mark
-from fondaco.engine.projection.projection import read_watermark
 from fondaco.infra.database import PsycopgConnection
 
 KEPT_EFFECTS: Final = 200_000
@@ -114,9 +113,10 @@ class AccountLogs:
             log.new = []
         return taken
 
-    async def load(self, connection: PsycopgConnection) -> None:
+    async def load(self, connection: PsycopgConnection, mark: Mark) -> None:
         """Begin anew: what happened before this is not told, and stands in the tables."""
-        self.seq = (await read_watermark(connection)).seq
+        del connection
+        self.seq = mark.seq
         self._order.clear()
         self._news.clear()
         for log in self._logs.values():

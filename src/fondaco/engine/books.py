@@ -22,7 +22,6 @@ from fondaco.core.events import Began, Event, Trade
 from fondaco.core.state import Order
 from fondaco.core.vocabulary import OrderState, World
 from fondaco.engine.journal import Mark
-from fondaco.engine.projection.projection import read_watermark
 from fondaco.infra.database import PsycopgConnection
 
 KEPT_TRADES: Final = 50
@@ -190,11 +189,11 @@ class Books:
         changed, self._changed = self._changed, {}
         return [changes for book in changed for changes in book.take(self.seq)]
 
-    async def load(self, connection: PsycopgConnection) -> None:
+    async def load(self, connection: PsycopgConnection, mark: Mark) -> None:
         """Begin anew with the tables."""
         resting = await (await connection.execute(_RESTING)).fetchall()
         trades = await (await connection.execute(_TRADES, (KEPT_TRADES,))).fetchall()
-        self.seq = (await read_watermark(connection)).seq
+        self.seq = mark.seq
         self._books, self._changed, self._resting = {}, {}, {}
         for order_id, world, symbol, is_bid, ticks, lots in resting:
             book = self.book(World(world), symbol)

@@ -14,7 +14,7 @@ import msgspec
 import structlog
 from psycopg.rows import dict_row
 
-from fondaco.core.events import AssetListed, Event, InstrumentClosed, InstrumentListed
+from fondaco.core.events import AssetListed, Event, InstrumentClosed, InstrumentListed, decode_events
 from fondaco.core.listings import Asset, Instrument
 from fondaco.core.state import Account
 from fondaco.core.terms import Terms
@@ -33,8 +33,6 @@ _REPEATABLE: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _ASSETS: Final = "SELECT code, scale FROM assets"
 _ACCOUNTS: Final = "SELECT id, user_id, world, kind, currency, status FROM accounts ORDER BY id"
 _PAIRS: Final = "SELECT * FROM trading_pairs"
-
-decode_events = msgspec.msgpack.Decoder(list[Event]).decode
 
 
 class Owner(msgspec.Struct, frozen=True, gc=False):
@@ -58,8 +56,8 @@ class Listing(msgspec.Struct, frozen=True, gc=False):
 class Part(Protocol):
     """A part of what is known live. Each is given the tables to begin with, and then every event."""
 
-    async def load(self, connection: PsycopgConnection) -> None:
-        """Begin anew with the tables as this transaction sees them. What was known before counts for nothing."""
+    async def load(self, connection: PsycopgConnection, mark: Mark) -> None:
+        """Begin anew with the tables as this transaction sees them, which is at this place. What was known is void."""
         ...
 
     def hear(self, events: Sequence[Event], mark: Mark) -> None:
@@ -135,7 +133,7 @@ class LiveHouse:
                     await connection.execute(_REPEATABLE)
                     watermark = await read_watermark(connection)
                     if watermark.batch_no >= mark.batch_no:
-                        await self._load_parts(connection)
+                        await self._load_parts(connection, watermark)
                         self.mark = watermark
                         log.info("live.loaded", seq=watermark.seq, accounts=len(self.accounts))
                         return
@@ -143,7 +141,7 @@ class LiveHouse:
                 log.info("live.waits_for_database", error=str(error))
             await asyncio.sleep(RETRY_S)
 
-    async def _load_parts(self, connection: PsycopgConnection) -> None:
+    async def _load_parts(self, connection: PsycopgConnection, mark: Mark) -> None:
         self.listings, self.accounts, self.accounts_of = {}, {}, {}
         self.assets = dict(await (await connection.execute(_ASSETS)).fetchall())
         async with connection.cursor(row_factory=dict_row) as cursor:
@@ -153,7 +151,7 @@ class LiveHouse:
         for id_, user_id, world, kind, currency, status in await (await connection.execute(_ACCOUNTS)).fetchall():
             self._know(Owner(id_, user_id, World(world), AccountKind(kind), currency, AccountStatus(status)))
         for part in self._parts:
-            await part.load(connection)
+            await part.load(connection, mark)
 
     def _take(self, batch: Committed) -> None:
         assert self.mark is not None, "a stream begins by starting over"

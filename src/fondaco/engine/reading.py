@@ -15,7 +15,7 @@ from fondaco.engine.projection.projection import read_watermark
 from fondaco.infra.database import Database, PsycopgConnection
 
 POLL_S: Final = 0.02
-"""Between two looks at tables that are not there yet: as often as the follower looks at the journal."""
+"""Between two looks at tables that are not there yet."""
 
 
 class NotThereYetError(Exception):

@@ -27,9 +27,9 @@ class Ear:
         self.loads = 0
         self.batch_nos: list[int] = []
 
-    async def load(self, connection: PsycopgConnection) -> None:
+    async def load(self, connection: PsycopgConnection, mark: Mark) -> None:
         """Count it."""
-        del connection
+        del connection, mark
         self.loads += 1
 
     def hear(self, events: Sequence[Event], mark: Mark) -> None:

@@ -7,12 +7,11 @@ import pytest
 
 from fondaco.core.book.vocabulary import Depth, Side
 from fondaco.core.commands import Submission
-from fondaco.core.events import Trade
+from fondaco.core.events import Trade, decode_events
 from fondaco.core.machine import Machine
 from fondaco.core.vocabulary import World
 from fondaco.engine.books import MAX_NEW_TRADES, Books, LiveBook, NewTrades
 from fondaco.engine.journal import Mark
-from fondaco.engine.live import decode_events
 from support.command_stream import stream
 
 COMMANDS = 100_000

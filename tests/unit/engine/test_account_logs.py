@@ -1,8 +1,8 @@
 """What happens to accounts, as it is kept for their listeners: by command, without a gap, and bounded."""
 
 from fondaco.core.book.vocabulary import Side
+from fondaco.core.events import decode_events
 from fondaco.engine.account_logs import MAX_IDLE_LOGS, AccountLog, AccountLogs
-from fondaco.engine.live import decode_events
 from support.exchange import BTC, Exchange
 
 

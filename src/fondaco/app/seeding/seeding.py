@@ -13,9 +13,6 @@ from contextlib import asynccontextmanager
 from time import time_ns
 from typing import Final
 
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
-
 from fondaco.app.seeding.listing import lots_worth, nearest_ticks, terms_of
 from fondaco.app.seeding.people import ALICE, BOB, MAKER, PEOPLE, Part, Person
 from fondaco.core.book.vocabulary import Side
@@ -35,7 +32,7 @@ from fondaco.core.refusals import SENTENCES, Refusal
 from fondaco.core.replies import AccountOpened, Refused, Reply
 from fondaco.core.terms import Terms
 from fondaco.core.vocabulary import AccountStatus, OrderType, World
-from fondaco.domains.identity.tables import UserRow, UserState
+from fondaco.domains.identity.users import add_user, find_user
 from fondaco.domains.maker.api import LastPrices
 from fondaco.engine.live import LiveHouse, Owner
 from fondaco.engine.port import Engine, OutcomeUnknownError, OverloadedError
@@ -117,12 +114,9 @@ class Seeder:
     async def _people(self, people: tuple[Person, ...]) -> None:
         for person in people:
             async with self._database.transaction() as connection:
-                row = insert(UserRow).values(
-                    id=person.id, email=person.email, role=person.role, status=UserState.ACTIVE
-                )
-                await connection.execute(row.on_conflict_do_nothing())
-                found = await connection.execute(select(UserRow.id).where(UserRow.email == person.email))
-                if found.scalar() != person.id:
+                await add_user(connection, person.id, person.email, person.role)
+                found = await find_user(connection, person.email)
+                if found is None or found.id != person.id:
                     raise UserError(f"{person.email} is another user already: this house has people of its own.")
             await self._do(f"seed-user-{person.id}", AdmitUser(person.user_id), f"user {person.email} ({person.role})")
 

@@ -18,12 +18,11 @@ from typing import Final, NamedTuple, TypeAlias
 import structlog
 
 from fondaco.core.book.vocabulary import Side
-from fondaco.core.events import Began, InstrumentListed, Trade
+from fondaco.core.events import Began, InstrumentListed, Trade, decode_events
 from fondaco.core.terms import Terms
 from fondaco.core.vocabulary import World
 from fondaco.domains.house_market.missing import Span, Standing, missing, standings
 from fondaco.engine.journal import Committed, Mark
-from fondaco.engine.live import decode_events
 from fondaco.engine.port import Engine, StartOver
 from fondaco.engine.projection.projection import read_watermark
 from fondaco.infra.bus.port import Bus

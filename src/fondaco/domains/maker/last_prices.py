@@ -21,8 +21,9 @@ class LastPrices:
     def __init__(self) -> None:
         self.ticks: dict[tuple[World, str], int] = {}
 
-    async def load(self, connection: PsycopgConnection) -> None:
+    async def load(self, connection: PsycopgConnection, mark: Mark) -> None:
         """Begin with the trades of the tables."""
+        del mark
         rows = await (await connection.execute(_LAST)).fetchall()
         self.ticks = {(World(world), symbol): ticks for world, symbol, ticks in rows}
 

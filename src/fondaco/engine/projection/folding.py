@@ -10,15 +10,21 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from fondaco.core.events import AssetListed, Began, Event, InstrumentClosed, InstrumentListed, RiskAlert, Trade
+from fondaco.core.events import (
+    AssetListed,
+    Began,
+    InstrumentClosed,
+    InstrumentListed,
+    RiskAlert,
+    Trade,
+    decode_events,
+)
 from fondaco.core.ledger import BalanceChanged, HoldChanged, Posting
 from fondaco.core.state import Account, Breaker, Limit, Order, Position
 from fondaco.core.vocabulary import LimitName, LimitScope, World
 from fondaco.engine.journal import Committed
 
 EventT = TypeVar("EventT")
-
-decode_events = msgspec.msgpack.Decoder(list[Event]).decode
 
 
 class Told(msgspec.Struct, Generic[EventT], frozen=True, gc=False):

@@ -51,9 +51,9 @@ class Exchange:
         self._began_anew = False
         live.attach(self)
 
-    async def load(self, connection: PsycopgConnection) -> None:
+    async def load(self, connection: PsycopgConnection, mark: Mark) -> None:
         """The books began anew, so whoever listens must too."""
-        del connection
+        del connection, mark
         self._began_anew = True
         self.changed()
 
