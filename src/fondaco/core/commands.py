@@ -12,14 +12,20 @@ from typing import TypeAlias
 import msgspec
 
 from fondaco.core.book.vocabulary import SelfTrade, Side
+from fondaco.core.desk.state import KEEP, Level, Quote
+from fondaco.core.desk.terms import DeskRules, DeskTerms
 from fondaco.core.messages import Message
 from fondaco.core.terms import Terms
 from fondaco.core.vocabulary import (
     AccountKind,
     AccountStatus,
+    Direction,
+    EntryKind,
     LimitName,
     LimitScope,
+    MarginMode,
     OrderType,
+    PositionMode,
     TimeInForce,
     UserStatus,
     World,
@@ -56,6 +62,7 @@ class OpenAccount(Message, frozen=True, tag="open_account"):
     currency: str
     kind: AccountKind = AccountKind.SPOT
     grant: int = 0
+    position_mode: PositionMode = PositionMode.HEDGING
 
 
 class SetAccountStatus(Message, frozen=True, tag="set_account_status"):
@@ -206,6 +213,115 @@ class LiftBreaker(Message, frozen=True, tag="lift_breaker"):
     symbol: str
 
 
+class SetDeskTerms(Message, frozen=True, tag="set_desk_terms"):
+    """Say how the desk deals in an instrument."""
+
+    terms: DeskTerms
+
+
+class SetDeskRules(Message, frozen=True, tag="set_desk_rules"):
+    """Say when the desk warns and closes."""
+
+    rules: DeskRules
+
+
+class SetSwapFree(Message, frozen=True, tag="set_swap_free"):
+    """Let an account keep positions overnight at no cost, or no longer."""
+
+    account_id: int
+    is_swap_free: bool
+
+
+class FundInsurance(Message, frozen=True, tag="fund_insurance"):
+    """Put money of the house's own into a world's insurance fund."""
+
+    world: World
+    asset: str
+    amount: int
+    note: str = ""
+
+
+class SetQuote(Message, frozen=True, tag="set_quote"):
+    """The desk's price has changed: the real extremes that it passed, in their order, and last what it is now.
+
+    It is not remembered: sent again it changes nothing, and an older one is refused.
+    """
+
+    world: World
+    symbol: str
+    source: str
+    markup_ppm: int
+    quotes: tuple[Quote, ...]
+
+
+class OpenPosition(AccountCommand, frozen=True, tag="open_position"):
+    """Bet on a price, at the desk's quote."""
+
+    symbol: str
+    direction: Direction
+    quantity: int
+    leverage: int
+    mode: MarginMode = MarginMode.ISOLATED
+    stop: Level = KEEP
+    take: Level = KEEP
+    trail: Level = KEEP
+    is_guaranteed: bool = False
+    expected_price: int = 0
+    """With it, an open at a price that is worse by more than ``slippage_ppm`` is refused."""
+    slippage_ppm: int = 0
+    position_id: int = 0
+    """A position to add to."""
+
+
+class ClosePosition(AccountCommand, frozen=True, tag="close_position"):
+    """Close a position, or a part of it, at the desk's quote."""
+
+    position_id: int
+    quantity: int = 0
+    """0: all of it."""
+    expected_price: int = 0
+    slippage_ppm: int = 0
+
+
+class ModifyPosition(AccountCommand, frozen=True, tag="modify_position"):
+    """Set, move or remove a position's stops."""
+
+    position_id: int
+    stop: Level = KEEP
+    take: Level = KEEP
+    trail: Level = KEEP
+
+
+class PlaceEntry(AccountCommand, frozen=True, tag="place_entry"):
+    """Open a position when the desk's quote comes to a price: a better one than now (limit) or a worse (stop)."""
+
+    symbol: str
+    direction: Direction
+    kind: EntryKind
+    price: int
+    quantity: int
+    leverage: int
+    mode: MarginMode = MarginMode.ISOLATED
+    stop: Level = KEEP
+    take: Level = KEEP
+    trail: Level = KEEP
+    is_guaranteed: bool = False
+    expires_ns: int = 0
+
+
+class CancelEntry(AccountCommand, frozen=True, tag="cancel_entry"):
+    """Take a pending entry back."""
+
+    entry_id: int
+
+
+class Rollover(Message, frozen=True, tag="rollover"):
+    """Have every position of a world pay for the night after a day, counted from 1970, that has ended."""
+
+    world: World
+    day: int
+
+
 class SetRules(Message, frozen=True, tag="set_rules"):
     """From here on the rules of this version hold."""
 
@@ -238,6 +354,17 @@ Command: TypeAlias = (
     | SetLimit
     | TripBreaker
     | LiftBreaker
+    | SetDeskTerms
+    | SetDeskRules
+    | SetSwapFree
+    | FundInsurance
+    | SetQuote
+    | OpenPosition
+    | ClosePosition
+    | ModifyPosition
+    | PlaceEntry
+    | CancelEntry
+    | Rollover
     | SetRules
     | Tick
 )

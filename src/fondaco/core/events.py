@@ -10,6 +10,8 @@ from typing import TypeAlias
 import msgspec
 
 from fondaco.core.book.vocabulary import Side
+from fondaco.core.desk.state import DeskEntry, DeskFill, DeskPosition, DeskQuote, MarginWarning, RolledOver, StopOut
+from fondaco.core.desk.terms import DeskRules, DeskTerms
 from fondaco.core.ledger import BalanceChanged, HoldChanged, Posting
 from fondaco.core.messages import Message
 from fondaco.core.replies import Reply
@@ -97,6 +99,15 @@ Event: TypeAlias = (
     | Limit
     | Breaker
     | RiskAlert
+    | DeskTerms
+    | DeskRules
+    | DeskQuote
+    | DeskPosition
+    | DeskEntry
+    | DeskFill
+    | StopOut
+    | MarginWarning
+    | RolledOver
     | RulesSet
     | Reply
 )

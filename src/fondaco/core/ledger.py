@@ -38,6 +38,11 @@ class PostingCode(StrEnum):
     TRANSFER = "transfer"
     ADJUSTMENT = "adjustment"
     DEMO_GRANT = "demo_grant"
+    DESK_RESULT = "desk_result"
+    LOSS_COVER = "loss_cover"
+    FINANCING = "financing"
+    PREMIUM = "premium"
+    INSURANCE = "insurance"
 
 
 class HoldReason(StrEnum):
@@ -46,6 +51,7 @@ class HoldReason(StrEnum):
     ORDER = "order"
     WITHDRAWAL = "withdrawal"
     SYSTEM = "system"
+    MARGIN = "margin"
 
 
 class Balance(msgspec.Struct, eq=False, gc=False):

@@ -89,6 +89,32 @@ class Refusal(StrEnum):
     BELOW_FILLED = "below_filled"
     NOTHING_TO_AMEND = "nothing_to_amend"
 
+    # A leveraged position as it is written.
+    NOT_DEALT = "not_dealt"
+    MARGIN_ACCOUNT_NEEDED = "margin_account_needed"
+    WRONG_CURRENCY = "wrong_currency"
+    LEVERAGE_OUT_OF_RANGE = "leverage_out_of_range"
+    QUANTITY_TOO_SMALL = "quantity_too_small"
+    SLIPPAGE_OUT_OF_RANGE = "slippage_out_of_range"
+    GUARANTEE_NOT_OFFERED = "guarantee_not_offered"
+
+    # One that exists.
+    UNKNOWN_POSITION = "unknown_position"
+    UNKNOWN_ENTRY = "unknown_entry"
+    LEVERAGE_DIFFERS = "leverage_differs"
+    LEVELS_NOT_ALLOWED = "levels_not_allowed"
+    NOTHING_TO_CHANGE = "nothing_to_change"
+    GUARANTEE_STANDS = "guarantee_stands"
+
+    # A leveraged position against the desk's quote.
+    NO_QUOTE = "no_quote"
+    STALE_QUOTE = "stale_quote"
+    SLIPPAGE = "slippage"
+    BAD_LEVEL = "bad_level"
+    STOP_WRONG_SIDE = "stop_wrong_side"
+    TAKE_WRONG_SIDE = "take_wrong_side"
+    GUARANTEE_TOO_NEAR = "guarantee_too_near"
+
     # An order against the market as it is.
     BREAKER_ACTIVE = "breaker_active"
     DUPLICATE_CLIENT_ORDER_ID = "duplicate_client_order_id"
@@ -105,6 +131,20 @@ class Refusal(StrEnum):
     NOT_FILLABLE = "not_fillable"
     INSUFFICIENT_FUNDS = "insufficient_funds"
     TOO_MANY_TOUCHED = "too_many_touched"
+
+    # A leveraged position against what the desk takes.
+    TOO_MANY_POSITIONS = "too_many_positions"
+    TOO_MANY_ENTRIES = "too_many_entries"
+    MAX_LEVERAGE = "max_leverage"
+    MAX_EXPOSURE = "max_exposure"
+    INSUFFICIENT_MARGIN = "insufficient_margin"
+
+    # The desk itself.
+    BAD_DESK_TERMS = "bad_desk_terms"
+    BAD_DESK_RULES = "bad_desk_rules"
+    BAD_QUOTE = "bad_quote"
+    QUOTE_OUT_OF_ORDER = "quote_out_of_order"
+    WRONG_DAY = "wrong_day"
 
     # Limits, breakers and rules.
     BAD_LIMIT = "bad_limit"
@@ -194,6 +234,36 @@ SENTENCES: dict[Refusal, str] = {
     Refusal.NOT_FILLABLE: "A fill-or-kill order of this quantity cannot be filled at this price now.",
     Refusal.INSUFFICIENT_FUNDS: "The available balance does not cover this, fees included.",
     Refusal.TOO_MANY_TOUCHED: "The order would meet more resting orders than one command may touch. Send it in parts.",
+    Refusal.NOT_DEALT: "The desk does not deal in this symbol now. What stands can be closed.",
+    Refusal.MARGIN_ACCOUNT_NEEDED: "Only a margin account can answer for a position with all that it has.",
+    Refusal.WRONG_CURRENCY: "A cross position must be in an instrument that is quoted in the account's currency.",
+    Refusal.LEVERAGE_OUT_OF_RANGE: "Leverage is a whole number from 1 to 100.",
+    Refusal.QUANTITY_TOO_SMALL: "The quantity, or what would be left, is below the smallest that the desk deals in.",
+    Refusal.SLIPPAGE_OUT_OF_RANGE: "A slippage needs an expected price, and is from 0 to 1000000 ppm.",
+    Refusal.GUARANTEE_NOT_OFFERED: "A guaranteed stop needs a stop loss, and an instrument that offers one.",
+    Refusal.UNKNOWN_POSITION: "The account has no such open position.",
+    Refusal.UNKNOWN_ENTRY: "The account has no such pending entry.",
+    Refusal.LEVERAGE_DIFFERS: "What is added to a position must have its direction, mode and leverage.",
+    Refusal.LEVELS_NOT_ALLOWED: "This only closes what stands: it cannot have stops of its own.",
+    Refusal.NOTHING_TO_CHANGE: "The position has these stops already.",
+    Refusal.GUARANTEE_STANDS: "A guaranteed stop can be moved, but not removed.",
+    Refusal.TOO_MANY_POSITIONS: "The account has as many open positions as one may have.",
+    Refusal.TOO_MANY_ENTRIES: "The account has as many pending entries as one may have.",
+    Refusal.NO_QUOTE: "There is no price for this symbol yet.",
+    Refusal.STALE_QUOTE: "The last price is too old to deal at. Try again when prices come in.",
+    Refusal.SLIPPAGE: "The price has moved further from the expected one than the slippage allows.",
+    Refusal.BAD_LEVEL: "A stop, a target or a distance is not positive, no multiple of the tick or out of reach.",
+    Refusal.STOP_WRONG_SIDE: "The stop loss would be reached at once: it must be where the position loses.",
+    Refusal.TAKE_WRONG_SIDE: "The take profit would be reached at once: it must be where the position gains.",
+    Refusal.GUARANTEE_TOO_NEAR: "A guaranteed stop must be further from the price.",
+    Refusal.MAX_LEVERAGE: "The leverage is above the highest of the instrument or of a limit.",
+    Refusal.MAX_EXPOSURE: "The desk takes no more of this direction at present.",
+    Refusal.INSUFFICIENT_MARGIN: "The margin that is free does not cover this.",
+    Refusal.BAD_DESK_TERMS: "The desk's terms contradict each other or the instrument's.",
+    Refusal.BAD_DESK_RULES: "The desk's rules contradict each other.",
+    Refusal.BAD_QUOTE: "A quote needs a source and one to three prices: above zero, on the tick, bid not above ask.",
+    Refusal.QUOTE_OUT_OF_ORDER: "This quote is older than the last one, or from the future.",
+    Refusal.WRONG_DAY: "Nights are paid for day by day, each when its day has ended.",
     Refusal.BAD_LIMIT: "The limit's value is negative, or it does not say what it is about.",
     Refusal.UNKNOWN_LIMIT: "There is no such limit.",
     Refusal.UNKNOWN_BREAKER: "No such breaker is active.",

@@ -18,6 +18,7 @@ from fondaco.core.vocabulary import (
     LimitScope,
     OrderState,
     OrderType,
+    PositionMode,
     TimeInForce,
     UserStatus,
     World,
@@ -29,6 +30,10 @@ OUTSIDE_ACCOUNT: Final = {World.TRADING: 1, World.DEMO: 3, World.EXTERNAL: 5}
 """Where what comes in comes from: each world's account for everything that is not the house's."""
 FEE_ACCOUNT: Final = {World.TRADING: 2, World.DEMO: 4, World.EXTERNAL: 6}
 """What the house has earned."""
+DESK_ACCOUNT: Final = {World.TRADING: 7, World.DEMO: 8, World.EXTERNAL: 9}
+"""The other side of every leveraged position: what clients lose it wins. It may owe."""
+INSURANCE_ACCOUNT: Final = {World.TRADING: 10, World.DEMO: 11, World.EXTERNAL: 12}
+"""Pays first for what a client loses beyond what it has."""
 
 NEXT_STATES: Final = {
     OrderState.PENDING: {
@@ -72,6 +77,9 @@ class Account(Row, tag="account"):
     """The day, counted from 1970, that `day_volumes` belong to."""
     day_volumes: dict[str, int] = msgspec.field(default_factory=dict)
     """Per quote asset, what was traded on that day."""
+    position_mode: PositionMode = PositionMode.HEDGING
+    is_swap_free: bool = False
+    """Whether its positions are kept overnight at no cost."""
 
 
 class Order(Row, tag="order"):

@@ -113,3 +113,85 @@ class SelfTradeScope(StrEnum):
 
     USER = "user"
     ACCOUNT = "account"
+
+
+class Direction(StrEnum):
+    """Which way a position is bet (BHC-37): a long one earns when the price rises, a short one when it falls."""
+
+    LONG = "long"
+    SHORT = "short"
+
+
+class MarginMode(StrEnum):
+    """What answers for a leveraged position: the margin set aside for it alone, or all that its account has."""
+
+    ISOLATED = "isolated"
+    CROSS = "cross"
+
+
+class PositionMode(StrEnum):
+    """Whether an account has many positions of a symbol, or one that further opens add to and take from."""
+
+    HEDGING = "hedging"
+    NETTING = "netting"
+
+
+class PositionState(StrEnum):
+    """Where a leveraged position is in its life."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Closing(StrEnum):
+    """Why a leveraged position, or a part of it, was closed."""
+
+    NONE = ""
+    OWNER = "owner"
+    NETTED = "netted"
+    MARGIN_CALL = "margin_call"
+    STOP_OUT = "stop_out"
+    STOP_LOSS = "stop_loss"
+    TRAILING_STOP = "trailing_stop"
+    TAKE_PROFIT = "take_profit"
+    HOUSE = "house"
+    INSTRUMENT_CLOSED = "instrument_closed"
+
+
+class EntryKind(StrEnum):
+    """How a pending entry waits: for a better price than now, or for a worse one."""
+
+    LIMIT = "limit"
+    STOP = "stop"
+
+
+class EntryState(StrEnum):
+    """Where a pending entry is in its life."""
+
+    PENDING = "pending"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+
+
+class StopOutPolicy(StrEnum):
+    """Which positions of a cross account that has too little left are closed, in turn."""
+
+    LARGEST_LOSS = "largest_loss"
+    SMALLEST_STEP = "smallest_step"
+    CLOSE_ALL = "close_all"
+
+
+class LevelKind(StrEnum):
+    """How a stop loss, a take profit or a trailing distance is said. What is stored is a price, whatever was said."""
+
+    KEEP = "keep"
+    """As it is; of a new position, none."""
+    NONE = "none"
+    PRICE = "price"
+    """Of a trailing stop, a difference of prices."""
+    AMOUNT = "amount"
+    """What the position may lose, or shall earn, in quote atoms."""
+    PERCENT = "percent"
+    """The same in millionths of the position's margin."""

@@ -1,0 +1,1 @@
+"""The dealing desk: quotes, leveraged positions, margin, stops, liquidation, financing. See ``docs/desk.md``."""
