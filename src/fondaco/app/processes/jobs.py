@@ -7,6 +7,7 @@ from cyclopts import Parameter
 from fondaco.app.configuration import begin
 from fondaco.app.engines import remote_engine
 from fondaco.app.processes.parts import house_parts, run, settle, until_stopped
+from fondaco.domains.desk.nights import night_jobs
 from fondaco.engine.commanding import command_handlers
 from fondaco.infra.jobs import run_jobs
 from fondaco.infra.settings import Settings
@@ -25,4 +26,5 @@ async def _jobs(settings: Settings, *, supervised: bool) -> None:
     ):
         settle()
         handlers = {**market_handlers(bus), **command_handlers(engine)}
-        await until_stopped(run_jobs(settings, database, periodic=market_jobs(settings.market), handlers=handlers))
+        periodic = [*market_jobs(settings.market), *night_jobs(engine)]
+        await until_stopped(run_jobs(settings, database, periodic=periodic, handlers=handlers))
