@@ -85,7 +85,7 @@ UNTIL: Final = moment_parameter("to", "End of the range, exclusive; else now.", 
 
 
 class DeskTermsList(msgspec.Struct, frozen=True):
-    """On which terms the desk deals in a world, and when it warns and closes; `rules` is null where there is no desk."""
+    """On which terms the desk deals in a world, and when it warns and closes; `rules` is null without a desk."""
 
     seq: int
     rules: RulesLine | None
