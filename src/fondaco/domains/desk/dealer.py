@@ -256,7 +256,8 @@ class Dealer:
         """Quote one market."""
         while True:
             await market.has_news.wait()
-            await asyncio.sleep(max(0, market.path.due_ns - self._clock_ns()) / NS_PER_S)
+            while (wait_ns := market.path.due_ns - self._clock_ns()) > 0:  # a sleep may end a little early
+                await asyncio.sleep(wait_ns / NS_PER_S)
             market.has_news.clear()
             trouble = await self._quote(market)
             if trouble and trouble != market.trouble:

@@ -80,25 +80,24 @@ _INSURANCE: Final = """
 SELECT b.asset, as_decimal(b.available, a.scale) AS amount FROM balances b JOIN assets a ON a.code = b.asset
 WHERE b.account_id = %(account_id)s ORDER BY b.asset
 """
+# As the view v_desk_profit has it, but of some days alone, so that the others are not read.
 _PROFIT: Final = """
 WITH posted AS (
     SELECT (created_at AT TIME ZONE 'UTC')::date AS day, asset, reason,
-        sum(CASE type WHEN 'credit' THEN amount::numeric ELSE -amount::numeric END) AS earned
+        sum(CASE type WHEN 'credit' THEN amount ELSE -amount END) AS earned
     FROM ledger_entries
     WHERE account_id = %(account_id)s AND created_at >= %(since)s AND created_at < %(until)s
     GROUP BY 1, asset, reason
 ),
 days AS (
     SELECT day, asset, coalesce(sum(earned) FILTER (WHERE reason = 'desk_result'), 0) AS results,
-        coalesce(sum(earned) FILTER (WHERE reason = 'loss_cover'), 0) AS covered,
-        coalesce(sum(earned) FILTER (WHERE reason = 'financing'), 0) AS financing,
-        coalesce(sum(earned) FILTER (WHERE reason NOT IN ('desk_result', 'loss_cover', 'financing')), 0) AS other,
-        sum(earned) AS profit
+        coalesce(sum(earned) FILTER (WHERE reason = 'loss_cover'), 0) AS covers,
+        coalesce(sum(earned) FILTER (WHERE reason = 'financing'), 0) AS financing, sum(earned) AS profit
     FROM posted GROUP BY day, asset
 )
 SELECT d.day::text AS day, d.asset, round(d.results * u.atom, u.scale) AS results,
-    round(d.covered * u.atom, u.scale) AS covered, round(d.financing * u.atom, u.scale) AS financing,
-    round(d.other * u.atom, u.scale) AS other, round(d.profit * u.atom, u.scale) AS profit
+    round(d.covers * u.atom, u.scale) AS covers, round(d.financing * u.atom, u.scale) AS financing,
+    round(d.profit * u.atom, u.scale) AS profit
 FROM days d JOIN (SELECT code, scale, ('1e-' || scale)::numeric AS atom FROM assets) u ON u.code = d.asset
 ORDER BY d.day DESC, d.asset
 """

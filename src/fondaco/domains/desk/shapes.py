@@ -151,18 +151,17 @@ class InsuranceLine(msgspec.Struct, frozen=True, gc=False):
 
 
 class ProfitLine(msgspec.Struct, frozen=True, gc=False):
-    """What the desk earned on a day (UTC), in a currency: what clients lost less what they won, and so on.
+    """What the desk earned on a day (UTC), in a currency.
 
-    ``covered`` is below zero: what the desk paid of losses beyond what clients had. ``other`` is whatever else was
-    posted to it. ``profit`` is the sum.
+    ``results`` is what clients lost less what they won, ``covers`` what the desk paid of losses beyond what clients
+    had, below zero, and ``financing`` what nights brought. ``profit`` is the sum.
     """
 
     day: str
     asset: str
     results: str
-    covered: str
+    covers: str
     financing: str
-    other: str
     profit: str
 
 

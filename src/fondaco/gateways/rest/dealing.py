@@ -175,9 +175,8 @@ EXAMPLE_PROFIT: Final = ProfitLine(
     day="2024-08-09",
     asset="USDT",
     results="512.40000000",
-    covered="-3.10000000",
+    covers="-3.10000000",
     financing="18.25000000",
-    other="0.00000000",
     profit="527.55000000",
 )
 EXAMPLE_STOP_OUT: Final = StopOutLine(
@@ -214,7 +213,13 @@ EXAMPLE_STOP_OUT: Final = StopOutLine(
     security=SIGNED_IN,
     responses=success(Answered, "They hold from this command on.", DONE)
     | documented(*OPERATOR, *BODY, "bad_amount")
-    | refusals(Refusal.UNKNOWN_SYMBOL, Refusal.BAD_LOT, Refusal.BAD_DESK_TERMS, Refusal.COMMAND_ID_REUSED),
+    | refusals(
+        Refusal.UNKNOWN_SYMBOL,
+        Refusal.INSTRUMENT_CLOSED,
+        Refusal.BAD_LOT,
+        Refusal.BAD_DESK_TERMS,
+        Refusal.COMMAND_ID_REUSED,
+    ),
 )
 async def set_terms(
     request: Call, actor: NamedDependency[Actor], desk_house: NamedDependency[DeskGoverning]
@@ -257,7 +262,7 @@ async def set_rules(
     security=SIGNED_IN,
     responses=success(Answered, "It is so from this command on.", DONE)
     | documented(*OPERATOR, *BODY, "bad_id")
-    | refusals(Refusal.UNKNOWN_ACCOUNT, Refusal.ACCOUNT_CLOSED, Refusal.COMMAND_ID_REUSED),
+    | refusals(Refusal.UNKNOWN_ACCOUNT, Refusal.COMMAND_ID_REUSED),
 )
 async def set_swap_free(
     request: Call, actor: NamedDependency[Actor], desk_house: NamedDependency[DeskGoverning]
