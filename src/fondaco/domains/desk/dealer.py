@@ -195,6 +195,7 @@ class Dealer:
                         group.create_task(self._hear(messages))
                         group.create_task(self._follow(entries))
             except* BusUnavailableError as errors:
+                _raise_if_cancelled()
                 log.info("dealer.waits_for_bus", error=str(errors.exceptions[0]))
             await asyncio.sleep(RETRY_S)
 
@@ -256,8 +257,10 @@ class Dealer:
         """Quote one market."""
         while True:
             await market.has_news.wait()
-            while (wait_ns := market.path.due_ns - self._clock_ns()) > 0:  # a sleep may end a little early
+            wait_ns = market.path.due_ns - self._clock_ns()
+            if wait_ns > 0:
                 await asyncio.sleep(wait_ns / NS_PER_S)
+                continue  # a sleep may end a little early
             market.has_news.clear()
             trouble = await self._quote(market)
             if trouble and trouble != market.trouble:
@@ -334,3 +337,10 @@ def _quote_of(offer: Offer) -> Quote:
     """An offer as the engine takes it."""
     passed = offer.passed
     return Quote(offer.prices.bid, offer.prices.ask, passed.received_us * NS_PER_US, passed.price, passed.tick_id)
+
+
+def _raise_if_cancelled() -> None:
+    """Do not lose a cancelling: a group that is cancelled while its tasks fail raises their errors alone."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -17,9 +17,9 @@ from fondaco.engine.journal import Mark
 from fondaco.infra.database import PsycopgConnection
 
 _TERMS: Final = """
-SELECT d.world, d.symbol, is_dealt, min_quantity / lot AS min_lots, max_quantity / lot AS max_lots,
-    coalesce(max_net_quantity, 0) / lot AS max_net_lots, long_financing_ppm, short_financing_ppm,
-    coalesce(triple_weekday, %(none)s) AS triple_weekday, guarantee_ppm, guarantee_distance_ppm
+SELECT d.world, d.symbol, d.is_dealt, d.min_quantity / p.lot AS min_lots, d.max_quantity / p.lot AS max_lots,
+    coalesce(d.max_net_quantity, 0) / p.lot AS max_net_lots, d.long_financing_ppm, d.short_financing_ppm,
+    coalesce(d.triple_weekday, %(none)s) AS triple_weekday, d.guarantee_ppm, d.guarantee_distance_ppm
 FROM desk_terms d JOIN trading_pairs p USING (world, symbol)
 """
 _RULES: Final = """
@@ -28,9 +28,9 @@ SELECT world, max_quote_age_ns, margin_call_ppm, loss_warning_ppm, warning_level
 FROM desk_rules
 """
 _EXPOSURES: Final = """
-SELECT d.world, d.symbol, coalesce(sum(quantity / lot) FILTER (WHERE direction = 'long'), 0)::bigint AS long_lots,
-    coalesce(sum(quantity / lot) FILTER (WHERE direction = 'short'), 0)::bigint AS short_lots
-FROM desk_positions d JOIN trading_pairs p USING (world, symbol) WHERE closed_at IS NULL GROUP BY d.world, d.symbol
+SELECT d.world, d.symbol, coalesce(sum(d.quantity / p.lot) FILTER (WHERE d.direction = 'long'), 0)::bigint AS long_lots,
+    coalesce(sum(d.quantity / p.lot) FILTER (WHERE d.direction = 'short'), 0)::bigint AS short_lots
+FROM desk_positions d JOIN trading_pairs p USING (world, symbol) WHERE d.closed_at IS NULL GROUP BY d.world, d.symbol
 """
 
 
