@@ -11,10 +11,10 @@ Invariants:
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from itertools import count
 from time import monotonic_ns
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import structlog
@@ -191,12 +191,9 @@ class Dealer:
                     self._bus.tail(TICKS_STREAM, RECORDERS) as entries,
                 ):
                     self._take_state(await self._bus.get(FEED_KEY))
-                    async with asyncio.TaskGroup() as group:
-                        group.create_task(self._hear(messages))
-                        group.create_task(self._follow(entries))
-            except* BusUnavailableError as errors:
-                _raise_if_cancelled()
-                log.info("dealer.waits_for_bus", error=str(errors.exceptions[0]))
+                    await _first_error(self._hear(messages), self._follow(entries))
+            except BusUnavailableError as error:
+                log.info("dealer.waits_for_bus", error=str(error))
             await asyncio.sleep(RETRY_S)
 
     async def _hear(self, messages: AsyncIterator[Message]) -> None:
@@ -339,8 +336,18 @@ def _quote_of(offer: Offer) -> Quote:
     return Quote(offer.prices.bid, offer.prices.ask, passed.received_us * NS_PER_US, passed.price, passed.tick_id)
 
 
-def _raise_if_cancelled() -> None:
-    """Do not lose a cancelling: a group that is cancelled while its tasks fail raises their errors alone."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
+async def _first_error(*works: Coroutine[Any, Any, None]) -> None:
+    """Do all of it until one fails; raises what that raised.
+
+    Not a group: one that is cancelled while its tasks fail raises their errors alone, so that whoever goes on after
+    such an error would never end.
+    """
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in ended:
+            await task
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
