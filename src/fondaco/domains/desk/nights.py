@@ -10,6 +10,7 @@ used, made of the moment; it can do no harm, since a day that was paid for is re
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import structlog
@@ -24,6 +25,7 @@ from fondaco.infra.jobs import PeriodicJob
 
 log = structlog.get_logger()
 
+SECOND_US: Final = 1_000_000
 DAY_US: Final = 86_400_000_000
 SETTLED_US: Final = 2_000_000
 """A day counts as ended so long after midnight: the engine's clock may be a little behind ours."""
@@ -45,23 +47,28 @@ class Night(NamedTuple):
 def night_jobs(engine: Engine) -> list[PeriodicJob]:
     """The periodic work of the desk."""
 
-    async def pay(database: Database, now_us: int) -> None:
-        await pay_nights(engine, database, now_us)
+    async def pay(database: Database, _now_us: int) -> None:
+        await pay_nights(engine, database)
 
     return [PeriodicJob("pay_nights", "* * * * *", pay)]
 
 
-async def pay_nights(engine: Engine, database: Database, now_us: int) -> int:
+async def pay_nights(engine: Engine, database: Database, clock_us: Callable[[], int] = now_us) -> int:
     """Have every night paid that is due; returns how many were. What cannot be done now is done the next time.
+
+    Args:
+        engine: whose positions these are.
+        database: where its tables are.
+        clock_us: the wall clock.
 
     Raises:
         DatabaseUnavailableError: what was paid is not known.
     """
     paid = 0
     for first in await next_nights(database):
-        for day in range(first.day, ended_days(now_us)):
+        for day in range(first.day, ended_days(clock_us())):
             try:
-                is_paid = await _pay(engine, Night(first.world, day))
+                is_paid = await _pay(engine, Night(first.world, day), clock_us)
             except (OverloadedError, OutcomeUnknownError, TimeoutError) as error:
                 log.info("nights.wait_for_engine", world=first.world, day=day, why=str(error) or "no answer came")
                 return paid
@@ -83,12 +90,12 @@ async def next_nights(database: Database) -> list[Night]:
     return [Night(World(world), day) for world, day in rows]
 
 
-async def _pay(engine: Engine, night: Night) -> bool:
+async def _pay(engine: Engine, night: Night, clock_us: Callable[[], int]) -> bool:
     """Have a night paid; returns whether it is."""
     command_id = f"rollover-{night.world}-{night.day}"
-    answer = await _submit(engine, night, command_id)
+    answer = await _submit(engine, night, command_id, clock_us())
     if isinstance(answer.reply, Refused) and answer.is_duplicate:
-        answer = await _submit(engine, night, f"{command_id}-{now_us() // 1_000_000}")
+        answer = await _submit(engine, night, f"{command_id}-{clock_us() // SECOND_US}", clock_us())
     if isinstance(answer.reply, Refused):
         log.warning("nights.refused", world=night.world, day=night.day, code=answer.reply.code.value)
         return False
@@ -98,8 +105,8 @@ async def _pay(engine: Engine, night: Night) -> bool:
     return True
 
 
-async def _submit(engine: Engine, night: Night, command_id: str) -> Answer:
-    not_after_ns = now_us() * 1_000 + VALID_NS
+async def _submit(engine: Engine, night: Night, command_id: str, now_us: int) -> Answer:
+    not_after_ns = now_us * 1_000 + VALID_NS
     async with asyncio.timeout(ANSWER_S):
         command = Rollover(night.world, night.day)
         return await engine.submit(HOUSE, command, command_id=command_id, not_after_ns=not_after_ns)
