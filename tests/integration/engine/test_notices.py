@@ -38,8 +38,8 @@ async def test_a_stop_and_a_take_say_what_was_closed_at_which_price(database: Da
     await (await open_projection(database)).write([dealing.exchange.cut()])
     rows = await rows_of(database, NOTICES)
     assert [(topic, key, state, attempts) for _, topic, key, _, state, attempts in rows] == [
-        (TOPIC, "bob", "waiting", 0),
         (TOPIC, "ann", "waiting", 0),
+        (TOPIC, "bob", "waiting", 0),
         (TOPIC, "bob", "waiting", 0),
     ]
     common = {
@@ -55,8 +55,8 @@ async def test_a_stop_and_a_take_say_what_was_closed_at_which_price(database: Da
         "stop_out_id": None,
     }
     told_of = [
-        ("stop_loss_hit", "trailing_stop", bob, "bob", trailed, "long", "0.02000000", "-0.320000"),
         ("stop_loss_hit", "stop_loss", ann, "ann", stopped, "long", "0.01000000", "-0.160000"),
+        ("stop_loss_hit", "trailing_stop", bob, "bob", trailed, "long", "0.02000000", "-0.320000"),
         ("take_profit_hit", "take_profit", bob, "bob", taken, "short", "0.03000000", "0.480000"),
     ]
     assert await told(database) == [
