@@ -10,7 +10,7 @@ from fondaco.engine.projection.projection import open_projection
 from fondaco.infra.clock import now_us
 from fondaco.infra.database import Database
 from fondaco.infra.settings import Settings
-from support.dealing import CROSS, LONG, SHORT, Dealing
+from support.desk_crowd import CROSS, LONG, SHORT, Dealing
 from support.exchange import BTC, Crowd, Exchange
 from support.stored import execute
 

@@ -16,7 +16,7 @@ from fondaco.engine.projection.audit import CHECKS, differences, faults, machine
 from fondaco.engine.projection.projection import open_projection
 from fondaco.engine.projection.rebuilding import TABLES, rebuild
 from fondaco.infra.database import Database
-from support.dealing import CROSS, LONG, SHORT, Dealing, DeskCrowd, dealt
+from support.desk_crowd import CROSS, LONG, SHORT, Dealing, DeskCrowd, dealt
 from support.exchange import BTC, DAY_NS, SECOND_NS, rebatched
 from support.projected import Journal, contents, project, rows_of
 from support.stored import execute

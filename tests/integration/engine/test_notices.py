@@ -12,7 +12,7 @@ from fondaco.engine.projection.notices import TOPIC
 from fondaco.engine.projection.projection import open_projection
 from fondaco.engine.projection.rebuilding import rebuild
 from fondaco.infra.database import Database
-from support.dealing import CROSS, LONG, SHORT, Dealing, dealt
+from support.desk_crowd import CROSS, LONG, SHORT, Dealing, dealt
 from support.exchange import BTC
 from support.projected import Journal, contents, rows_of
 from support.stored import execute
