@@ -179,8 +179,8 @@ async def test_a_pending_entry_is_shown_as_it_was_said_and_what_became_of_it(dat
     dealing = Dealing()
     ann = dealing.client("ann")
     dealing.quote(100_000)
-    said = {"stop": Level(LevelKind.PERCENT, 125_000), "take": Level(LevelKind.AMOUNT, 2_500_000)}
-    dealing.entered(ann, LONG, EntryKind.LIMIT, 99_000, 10, **said)
+    stop, take = Level(LevelKind.PERCENT, 125_000), Level(LevelKind.AMOUNT, 2_500_000)
+    dealing.entered(ann, LONG, EntryKind.LIMIT, 99_000, 10, stop=stop, take=take)
     dealing.entered(ann, SHORT, EntryKind.STOP, 98_000, 10, expires_ns=dealing.exchange.now_ns + 5 * SECOND_NS)
     await brought(database, dealing)
     query = """
