@@ -177,16 +177,25 @@ async def test_a_jump_that_several_trades_confirm_is_quoted(house: House, bus: L
 
 
 async def test_what_is_no_news_is_not_quoted(house: House, bus: LocalBus) -> None:
-    """Old trades, those fetched afterwards, a made up past, and those of a feed that readers do not see."""
+    """Trades that were fetched afterwards, a made up past, and those of a feed that readers do not see."""
     async with floor_of(house, bus) as floor:
-        await floor.feed.trade(PRICE + 1, age_us=61_000_000)
-        await floor.feed.trade(PRICE + 2, is_backfill=True)
-        await floor.feed.trade(PRICE + 3, is_history=True)
-        await Feed(floor.bus, Source.SIMULATED).trade(PRICE + 4)
         await floor.feed.trade(PRICE)
         await floor.quoted(PRICE)
-        assert await floor.dropped("stale")()
-        assert floor.count("fondaco_dealer_quotes_total", world="demo") == 1
+        await floor.open(Direction.LONG, UNIT // 1_000, stop=59_500)
+        await floor.feed.trade(59_000, is_backfill=True)
+        await floor.feed.trade(59_000, is_history=True)
+        await Feed(floor.bus, Source.SIMULATED).trade(59_000)
+        await floor.feed.trade(PRICE + 1)
+        await floor.quoted(PRICE + 1)
+        assert len(await open_positions(house.client)) == 1
+
+
+async def test_a_trade_that_came_in_long_ago_is_not_quoted(house: House, bus: LocalBus) -> None:
+    async with floor_of(house, bus) as floor:
+        await floor.feed.trade(PRICE, age_us=SETTINGS.max_tick_age_ms * 1_000)
+        await eventually(floor.dropped("stale"))
+        await floor.feed.trade(PRICE + 1)
+        await floor.quoted(PRICE + 1)
 
 
 async def test_what_an_engine_missed_while_it_was_away_is_not_told_afterwards(house: House, bus: LocalBus) -> None:
@@ -233,11 +242,11 @@ async def test_another_feed_is_another_market(house: House, bus: LocalBus) -> No
         await other.begin()
 
         async def is_heard() -> bool:
-            await other.trade(30_000)
-            quote = await quote_of(house.client)
-            return quote is not None and quote.source == Source.SIMULATED
+            return floor.dealer._outsides[SYMBOL].source is Source.SIMULATED
 
         await eventually(is_heard)
+        await other.trade(30_000)
+        assert (await floor.quoted(30_000)).source == Source.SIMULATED
 
 
 async def test_the_side_on_which_clients_would_go_on_is_widened(house: House, bus: LocalBus) -> None:

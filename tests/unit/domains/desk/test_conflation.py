@@ -74,8 +74,11 @@ def test_what_lies_between_two_submissions_is_left_out() -> None:
 
 def test_of_equal_extremes_the_first_is_told() -> None:
     path = begun(500)
-    path.come(600, 400, 600, 400, 500)
+    path.come(600, 400, 600, 500)
     assert path.told() == [600, 400, 500]
+    path.later()
+    path.come(400, 600, 400, 500)
+    assert path.told() == [400, 600, 500]
 
 
 def test_nothing_is_told_before_the_interval_is_over() -> None:

@@ -23,6 +23,20 @@ def test_ppm_and_fixed_are_rounded_outward_to_the_tick() -> None:
     assert prices_of(60_000, Spread(0, 0, 0), GRID) == Prices(60_000, 60_000)
 
 
+def test_the_worked_example_of_the_page() -> None:
+    """docs/dealing.md, with a tick of a cent: prices in cents."""
+    cents = Grid(tick=1, highest=10**9)
+    markup = Markup(ppm=80, volatility_ppm=500_000, max_ppm=5_000)
+    spread = spread_of(markup, 41)
+    assert spread == Spread(0, 101, 101)
+    assert prices_of(6_183_763, spread, cents) == Prices(6_183_138, 6_184_388)
+    assert prices_of(6_150_000, spread, cents) == Prices(6_149_378, 6_150_622)
+    assert prices_of(6_190_000, spread, cents) == Prices(6_189_374, 6_190_626)
+    assert prices_of(6_170_000, spread, cents) == Prices(6_169_376, 6_170_624)
+    wider = widened(spread, WIDENING, 810, 1_000)
+    assert prices_of(6_170_000, wider, cents) == Prices(6_169_376, 6_171_858)
+
+
 def test_what_would_be_no_price_of_the_instrument_is_none() -> None:
     assert prices_of(1_000_000, Spread(0, 0, 0), GRID) == Prices(1_000_000, 1_000_000)
     assert prices_of(1_000_001, Spread(0, 0, 0), GRID) is None
