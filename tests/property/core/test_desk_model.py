@@ -171,6 +171,31 @@ class Twins(RuleBasedStateMachine):
         for symbol in SYMBOLS:
             self.quote_all(symbol, [(min(150, max(50, self.middle[symbol] + by)), spread)], 0)
 
+    @rule(symbol=symbols, steps=st.lists(st.integers(-15, 15), min_size=2, max_size=8), data=st.data())
+    def storms(self, symbol: str, steps: list[int], data: st.DataObject) -> None:
+        """One market moves and moves."""
+        for by in steps:
+            self.quote_all(symbol, [(min(200, max(20, self.middle[symbol] + by)), data.draw(spreads))], 0)
+            self.both.now_ns += 1_000
+
+    @rule(which=st.sampled_from([0, 1, 4]), by=st.integers(-60, 60), pair=st.tuples(symbols, symbols), data=st.data())
+    def hedges(self, which: int, by: int, pair: tuple[str, str], data: st.DataObject) -> None:
+        """An account bets both ways and takes cash out, the price moves, and it closes one bet or both."""
+        account = self.accounts[which]
+        for symbol, direction in zip(pair, Direction, strict=True):
+            self.quote_all(symbol, [(100, 0)], 0)
+            quantity = data.draw(st.integers(10, 20)) * TERMS[symbol].lot
+            leverage = data.draw(st.sampled_from([20, 50]))
+            command = OpenPosition(account, symbol, direction, quantity, leverage, MarginMode.CROSS)
+            self.ask(command, data)
+        self.ask(RequestWithdrawal(account, USDT.code, data.draw(st.sampled_from([500, 2_000, 2_500, 9_000]))), data)
+        for symbol in sorted(set(pair)):
+            self.quote_all(symbol, [(100 + by, 1)], 0)
+        for position in list(self.both.desk.cross_of(account)):
+            if data.draw(st.booleans()):
+                quantity = data.draw(st.sampled_from([0, 2])) * TERMS[position.symbol].lot
+                self.ask(ClosePosition(account, position.position_id, quantity), data)
+
     @rule(symbol=symbols, middle=middles, data=st.data())
     def opens(self, symbol: str, middle: int, data: st.DataObject) -> None:
         """Somebody opens, mostly at a fresh price."""
@@ -187,14 +212,14 @@ class Twins(RuleBasedStateMachine):
 
     def open_one(self, data: st.DataObject, symbol: str) -> None:
         """An open with whatever it may say."""
-        direction = data.draw(directions)
+        direction, mode = data.draw(directions), data.draw(modes)
         command = OpenPosition(
-            account_id=self.accounts[data.draw(accounts)],
+            account_id=self.bettor(data, mode),
             symbol=symbol,
             direction=direction,
             quantity=data.draw(lots) * TERMS[symbol].lot,
             leverage=data.draw(leverages),
-            mode=data.draw(modes),
+            mode=mode,
             **self.levels(data, symbol, direction),
         )
         if data.draw(sometimes):
@@ -202,6 +227,13 @@ class Twins(RuleBasedStateMachine):
         if data.draw(sometimes):
             command = self.adding(command, data)
         self.ask(command, data)
+
+    def bettor(self, data: st.DataObject, mode: MarginMode) -> int:
+        """An account that may have such a position, mostly."""
+        which = data.draw(accounts)
+        if mode is MarginMode.CROSS and OPENS[which][1] is AccountKind.SPOT and not data.draw(seldom):
+            which = data.draw(st.sampled_from([0, 1, 4]))
+        return self.accounts[which]
 
     def adding(self, command: OpenPosition, data: st.DataObject) -> OpenPosition:
         """The same, to be added to a position that is there, mostly one that it suits."""
@@ -307,15 +339,16 @@ class Twins(RuleBasedStateMachine):
             self.quote_all(symbol, [(self.middle[symbol], 1)], 0)
         until = data.draw(st.sampled_from([0, 0, 1, 30, -1]))
         terms = TERMS[symbol]
+        mode = data.draw(modes)
         command = PlaceEntry(
-            account_id=self.accounts[data.draw(accounts)],
+            account_id=self.bettor(data, mode),
             symbol=symbol,
             direction=direction,
             kind=data.draw(st.sampled_from(EntryKind)) if data.draw(sometimes) else kind,
             price=(self.middle[symbol] + away) * terms.tick + data.draw(st.sampled_from([0] * 18 + [1, -10_000])),
             quantity=data.draw(lots) * terms.lot,
             leverage=data.draw(leverages),
-            mode=data.draw(modes),
+            mode=mode,
             expires_ns=self.both.now_ns + until * SECOND_NS if until else 0,
             **self.levels(data, symbol, direction),
         )
@@ -437,7 +470,8 @@ class Twins(RuleBasedStateMachine):
 
     def passes(self, data: st.DataObject) -> None:
         """Some time goes by."""
-        self.both.now_ns += data.draw(st.sampled_from([0, 1_000, 1_000_000_000, 2_000_000_000, 11_000_000_000]))
+        self.both.now_ns += data.draw(st.sampled_from([0, 0, 1_000, 1_000, SECOND_NS, 2 * SECOND_NS]))
+        self.both.now_ns += 11 * SECOND_NS if data.draw(seldom) else 0
 
     def teardown(self) -> None:
         """All of it once more."""

@@ -36,19 +36,16 @@ from fondaco.core.replies import (
     Reply,
 )
 from fondaco.core.state import Account
-from fondaco.core.vocabulary import AccountKind, AccountStatus, Closing, EntryState, LevelKind
-from support.naive.asking import price_reasons, quantity_reasons, text_reasons
+from fondaco.core.vocabulary import AccountKind, Closing, EntryState, LevelKind
+from support.naive.asking import price_reasons, text_reasons
 from support.naive.desk_asking import (
     MOST_ENTRIES,
     Basis,
     Levels,
-    More,
     has_slipped,
     levels_of,
-    limit_reasons,
     offer_reasons,
     quote_reasons,
-    said,
     side_reasons,
     slippage_reasons,
     who,
@@ -57,7 +54,7 @@ from support.naive.desk_asking import (
 from support.naive.desk_closing import close, draw
 from support.naive.desk_opening import open_position, put
 from support.naive.desk_quotes import end_entry, is_reached, set_quote, watch
-from support.naive.desk_state import CROSS, DESK, INSURANCE, ISOLATED, LONG, Desk, up
+from support.naive.desk_state import DESK, INSURANCE, ISOLATED, LONG, Desk, up
 from support.naive.house import NaiveHouse
 from support.naive.money import free, total
 from support.naive.state import DAY_NS, LARGEST, OUTSIDE, PPM, first_of
@@ -107,7 +104,7 @@ class NaiveDesk(NaiveHouse):
         for account_id in sorted(desk.touched):
             account = desk.account(account_id)
             if account is not None and account.kind is AccountKind.MARGIN:
-                watch(desk, account, "")
+                watch(desk, account)
         return answer
 
     def reply(self, submission: Submission, command: told.Command, new_id: int) -> Reply:
@@ -120,10 +117,7 @@ class NaiveDesk(NaiveHouse):
         rule = OF_THE_DESK.get(type(command))
         if rule is not None:
             return rule(desk, command) if sender == told.HOUSE else Refused(Refusal.HOUSE_ONLY)
-        reply = super().reply(submission, command, new_id)
-        if isinstance(reply, Refused) and reply.code is Refusal.INSUFFICIENT_MARGIN:
-            return short_of_margin(desk, command)
-        return reply
+        return super().reply(submission, command, new_id)
 
 
 def owners_reply(
@@ -162,41 +156,37 @@ def concerned(command: told.Command, holds: Mapping[int, int]) -> set[int]:
     return set()
 
 
-def short_of_margin(desk: Desk, command: told.Command) -> Refused:
-    """How much was wanted, and how much may be taken from an account with cross positions."""
-    assert isinstance(command, told.RequestWithdrawal | told.PlaceHold | told.Transfer)
-    account = desk.account(command.account_id)
-    assert account is not None
-    return Refused(Refusal.INSUFFICIENT_MARGIN, command.amount, desk.cross_standing(account).room)
-
-
 def close_position(desk: Desk, command: ClosePosition, reason: Closing) -> Reply:
     """Close a position or a part of it. Always possible, as taking an order back is: for a frozen account too."""
     account = desk.account(command.account_id)
     if account is None:
         return Refused(Refusal.UNKNOWN_ACCOUNT)
     position = desk.position(command.account_id, command.position_id)
+    reasons = slippage_reasons(command.expected_price, command.slippage_ppm)
+    if command.expected_price < 0:
+        reasons.add(Refusal.PRICE_NOT_POSITIVE)
+    if command.quantity < 0:
+        reasons.add(Refusal.QUANTITY_NOT_POSITIVE)
     if position is None:
-        return Refused(Refusal.UNKNOWN_POSITION)
-    market, quote = desk.market(position.world, position.symbol), desk.quotes.get((position.world, position.symbol))
-    reasons = quantity_reasons(command.quantity, market.terms) if command.quantity else set()
-    lots = command.quantity // market.terms.lot if command.quantity else position.lots
-    if not reasons and lots > position.lots:
-        reasons = {Refusal.QUANTITY_TOO_LARGE}
-    if not reasons and 0 < position.lots - lots < desk.dealt[position.world, position.symbol].min_lots:
-        reasons = {Refusal.QUANTITY_TOO_SMALL}
-    reasons |= slippage_reasons(command.expected_price, command.slippage_ppm)
-    reasons = reasons or quote_reasons(desk, quote)
-    if not reasons:
-        price = desk.closing_ticks(position) * market.terms.tick
-        buys = position.direction is not LONG
-        if has_slipped(command.expected_price, command.slippage_ppm, price, buys=buys):
-            reasons.add(Refusal.SLIPPAGE)
+        return Refused(first_of(reasons | {Refusal.UNKNOWN_POSITION}) or Refusal.UNKNOWN_POSITION)
+    market, quote = desk.market(position.world, position.symbol), desk.quotes[position.world, position.symbol]
+    lots, rest = divmod(command.quantity, market.terms.lot)
+    lots = lots or position.lots
+    if rest:
+        reasons.add(Refusal.BAD_LOT)
+    if lots > position.lots:
+        reasons.add(Refusal.QUANTITY_TOO_LARGE)
+    if 0 < position.lots - lots < desk.dealt[position.world, position.symbol].min_lots:
+        reasons.add(Refusal.QUANTITY_TOO_SMALL)
+    reasons |= quote_reasons(desk, quote)
+    price = desk.closing_ticks(position) * market.terms.tick
+    buys = position.direction is not LONG
+    if has_slipped(command.expected_price, command.slippage_ppm, price, buys=buys):
+        reasons.add(Refusal.SLIPPAGE)
     refusal = first_of(reasons)
     if refusal is not None:
         return Refused(refusal)
     done = close(desk, position, lots, reason)
-    available = desk.cross_standing(account).free if position.mode is CROSS else desk.room(account, market.quote)
     return PositionClosed(
         position.position_id,
         done.ticks * market.terms.tick,
@@ -204,7 +194,7 @@ def close_position(desk: Desk, command: ClosePosition, reason: Closing) -> Reply
         position.lots * market.terms.lot,
         done.result,
         done.margin,
-        available,
+        free(desk, account.account_id, market.quote),
     )
 
 
@@ -227,12 +217,13 @@ def modify_position(desk: Desk, command: ModifyPosition) -> Reply:
         is_guaranteed=position.is_guaranteed,
     )
     found, wrong = levels_of(market, now, basis, command.stop, command.take, command.trail)
-    if not wrong and found == now:
+    if all(each.kind is LevelKind.KEEP for each in (command.stop, command.take, command.trail)):
         reasons.add(Refusal.NOTHING_TO_CHANGE)
     if position.is_guaranteed and command.stop.kind is LevelKind.NONE:
         reasons.add(Refusal.GUARANTEE_STANDS)
     reasons |= quote_reasons(desk, quote)
-    reasons |= wrong or side_reasons(desk, quote, basis, found, command.stop, command.take)
+    price = quote.bid_ticks if basis.is_long else quote.ask_ticks
+    reasons |= wrong or side_reasons(desk.dealt[market.world, market.symbol], price, basis, now, found)
     refusal = first_of(reasons)
     if refusal is not None:
         return Refused(refusal)
@@ -254,10 +245,13 @@ def place_entry(desk: Desk, command: PlaceEntry, entry_id: int) -> Reply:
         reasons.add(Refusal.EXPIRY_PASSED)
     reasons |= written_reasons(desk, account, market, command)
     reasons |= price_reasons(command.price, market.terms)
-    reasons |= offer_reasons(desk.dealt.get((market.world, market.symbol)), command, has_stop=False)
+    dealt, lots = desk.dealt.get((market.world, market.symbol)), command.quantity // market.terms.lot
+    if dealt is not None and 0 < lots < dealt.min_lots:
+        reasons.add(Refusal.QUANTITY_TOO_SMALL)
+    reasons |= offer_reasons(dealt, command, has_stop=False)
     quote = desk.quotes.get((market.world, market.symbol))
     reasons |= quote_reasons(desk, quote)
-    ticks, lots = command.price // market.terms.tick, command.quantity // market.terms.lot
+    ticks = command.price // market.terms.tick
     if not reasons and quote is not None:
         reasons |= entry_reasons(desk, account, command)
         if is_reached(command.direction, command.kind, ticks, quote):
@@ -290,18 +284,28 @@ def place_entry(desk: Desk, command: PlaceEntry, entry_id: int) -> Reply:
 
 
 def entry_reasons(desk: Desk, account: Account, command: PlaceEntry) -> set[Refusal]:
-    """What the desk and the limits say to an entry that is written properly. Money is asked for when it is due."""
+    """What the desk says to an entry that is written properly. Money and limits are asked about when it is due."""
     market = desk.market(account.world, command.symbol)
-    reasons = said(command.stop, market) | said(command.take, market) | said(command.trail, market)
+    ticks, lots = command.price // market.terms.tick, command.quantity // market.terms.lot
+    worth = market.cost(ticks, lots)
+    basis = Basis(
+        is_long=command.direction is LONG,
+        lots=lots,
+        entry=worth,
+        margin=up(worth, command.leverage),
+        step=market.cost(1, 1),
+        is_guaranteed=command.is_guaranteed,
+    )
+    found, reasons = levels_of(market, Levels(), basis, command.stop, command.take, command.trail)
+    dealt = desk.dealt[market.world, market.symbol]
+    reasons = reasons or side_reasons(dealt, ticks, basis, Levels(), found)
     if desk.is_halted(market.world, market.symbol):
         reasons.add(Refusal.BREAKER_ACTIVE)
     if len(desk.pending(account.account_id)) >= MOST_ENTRIES:
         reasons.add(Refusal.TOO_MANY_ENTRIES)
     if command.leverage > market.terms.max_leverage:
         reasons.add(Refusal.MAX_LEVERAGE)
-    lots = command.quantity // market.terms.lot
-    more = More(lots, market.cost(command.price // market.terms.tick, lots), 0, command.leverage)
-    return reasons | limit_reasons(desk, account, market, more)
+    return reasons
 
 
 def cancel_entry(desk: Desk, command: CancelEntry, reason: str) -> Reply:
@@ -324,38 +328,40 @@ def rollover(desk: Desk, command: Rollover) -> Reply:
     count = 0
     for position in sorted(desk.all_open(), key=lambda each: each.position_id):
         if position.world is command.world and position.opened_ns < (command.day + 1) * DAY_NS:
-            pay_for_night(desk, position, command.day)
-            count += 1
+            count += pay_for_night(desk, position, command.day)
     return NightPaid(count, goes_on=False)
 
 
-def pay_for_night(desk: Desk, position: DeskPosition, day: int) -> None:
-    """Charge one position, as far as that can be paid, or pay it."""
+def pay_for_night(desk: Desk, position: DeskPosition, day: int) -> bool:
+    """Charge one position, as far as that can be paid, or pay it; says whether there was anything to pay."""
     account, dealt = desk.account(position.account_id), desk.dealt[position.world, position.symbol]
     assert account is not None
     if account.is_swap_free:
-        return
+        return False
     rate = dealt.long_financing_ppm if position.direction is LONG else dealt.short_financing_ppm
     times = 3 if (day + THURSDAY) % WEEK == dealt.triple_weekday else 1
     asset, client = desk.market(position.world, position.symbol).quote, position.account_id
     amount = up(position.entry_notional * rate * times, PPM)  # a charge is rounded up, and what is paid out down
+    is_due = amount != 0
     if amount < 0:
         desk.post(DESK[position.world], client, asset, -amount, PostingCode.FINANCING, position.position_id)
     if amount > 0:
         missing = max(0, amount - free(desk, client, asset))
-        if missing and position.mode is ISOLATED:
+        if position.mode is ISOLATED:
             taken = min(missing, position.margin)
             position.margin -= taken
-        elif missing:
-            taken = draw(desk, account, missing)
+            at_once = amount - missing
         else:
-            taken = 0
+            taken = draw(desk, account, missing)
+            at_once = amount - missing + taken
         amount -= missing - taken
-        desk.post(client, DESK[position.world], asset, amount, PostingCode.FINANCING, position.position_id)
-    if amount:
+        for each in (at_once, amount - at_once):
+            desk.post(client, DESK[position.world], asset, each, PostingCode.FINANCING, position.position_id)
+    if is_due:
         position.financing += amount
         position.changed_ns = desk.now_ns
         desk.touched.add(client)
+    return is_due
 
 
 def set_desk_terms(desk: Desk, command: SetDeskTerms) -> Reply:
@@ -380,6 +386,7 @@ def set_desk_rules(desk: Desk, command: SetDeskRules) -> Reply:
         return Refused(refusal)
     desk.rules[command.rules.world] = command.rules
     desk.nights.setdefault(command.rules.world, desk.now_ns // DAY_NS - 1)
+    desk.touched |= {each.account_id for each in desk.accounts if each.world is command.rules.world}
     return DONE
 
 
@@ -388,8 +395,6 @@ def set_swap_free(desk: Desk, command: SetSwapFree) -> Reply:
     account = desk.account(command.account_id)
     if account is None:
         return Refused(Refusal.UNKNOWN_ACCOUNT)
-    if account.status is AccountStatus.CLOSED:
-        return Refused(Refusal.ACCOUNT_CLOSED)
     account.is_swap_free = command.is_swap_free
     return DONE
 

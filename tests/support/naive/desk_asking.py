@@ -1,5 +1,6 @@
 """Every reason against what somebody wants of the naive desk, all at once; the list of refusals says which is told."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -74,12 +75,12 @@ def written_reasons(desk: Desk, account: Account, market: Listing, command: Open
     reasons = set()
     if market.is_closed:
         reasons.add(Refusal.INSTRUMENT_CLOSED)
+    if isinstance(command, OpenPosition) and command.expected_price < 0:
+        reasons.add(Refusal.PRICE_NOT_POSITIVE)
     wrong = quantity_reasons(command.quantity, market.terms)
     lots = command.quantity // market.terms.lot
     if not wrong and dealt is not None and lots > dealt.max_lots:
         wrong = {Refusal.QUANTITY_TOO_LARGE}
-    if not wrong and dealt is not None and lots < dealt.min_lots:
-        wrong = {Refusal.QUANTITY_TOO_SMALL}
     if dealt is None or not dealt.is_dealt:
         reasons.add(Refusal.NOT_DEALT)
     if command.mode is CROSS:
@@ -103,7 +104,7 @@ def offer_reasons(dealt: DeskTerms | None, command: OpenPosition | PlaceEntry, *
 
 def slippage_reasons(expected: int, slippage_ppm: int) -> set[Refusal]:
     """Whether a slippage makes sense."""
-    is_right = expected >= 0 and (slippage_ppm == 0 or expected > 0) and 0 <= slippage_ppm <= PPM
+    is_right = (slippage_ppm == 0 or expected != 0) and 0 <= slippage_ppm <= PPM
     return set() if is_right else {Refusal.SLIPPAGE_OUT_OF_RANGE}
 
 
@@ -165,17 +166,17 @@ def levels_of(
     return found, reasons
 
 
-def side_reasons(desk: Desk, quote: DeskQuote, basis: Basis, found: Levels, stop: Level, take: Level) -> set[Refusal]:
-    """Whether levels that were said lie where the price is not yet."""
+def side_reasons(dealt: DeskTerms, price: int, basis: Basis, now: Levels, found: Levels) -> set[Refusal]:
+    """Whether levels that are new lie where the price is not yet."""
     reasons = set()
-    price = quote.bid_ticks if basis.is_long else quote.ask_ticks
-    if stop.kind not in UNSAID:
+    if found.stop and found.stop != now.stop:
         if found.stop >= price if basis.is_long else found.stop <= price:
             reasons.add(Refusal.STOP_WRONG_SIDE)
-        distance_ppm = desk.dealt[quote.world, quote.symbol].guarantee_distance_ppm
-        if basis.is_guaranteed and Fraction(abs(price - found.stop), price) < Fraction(distance_ppm, PPM):
+        distance = Fraction(dealt.guarantee_distance_ppm, PPM)
+        if basis.is_guaranteed and Fraction(abs(price - found.stop), price) < distance:
             reasons.add(Refusal.GUARANTEE_TOO_NEAR)
-    if take.kind not in UNSAID and (found.take <= price if basis.is_long else found.take >= price):
+    is_new = found.take and found.take != now.take
+    if is_new and (found.take <= price if basis.is_long else found.take >= price):
         reasons.add(Refusal.TAKE_WRONG_SIDE)
     return reasons
 
@@ -187,11 +188,34 @@ class More:
     lots: int
     worth: int
     closes: int
-    leverage: int
 
 
 def limit_reasons(desk: Desk, account: Account, market: Listing, more: More) -> set[Refusal]:
-    """Which limit is in the way, the narrowest first."""
+    """Which limit but that of leverage is in the way, the narrowest first."""
+    order = (LimitName.MAX_ORDER_VALUE, LimitName.MAX_POSITION, LimitName.MAX_DAILY_VOLUME)
+    return broken_limit(desk, account, market, order, lambda own, limit: is_broken(desk, market, own, limit, more))
+
+
+def leverage_reasons(desk: Desk, account: Account, market: Listing, leverage: int) -> set[Refusal]:
+    """Whether the instrument or a limit is in the way of so much leverage."""
+    if leverage > market.terms.max_leverage:
+        return {Refusal.MAX_LEVERAGE}
+
+    def is_above(_own: list[int], limit: Limit) -> bool:
+        assert limit.value is not None
+        return limit.about == market.symbol and leverage > limit.value
+
+    return broken_limit(desk, account, market, (LimitName.MAX_LEVERAGE,), is_above)
+
+
+def broken_limit(
+    desk: Desk,
+    account: Account,
+    market: Listing,
+    order: tuple[LimitName, ...],
+    is_broken: Callable[[list[int], Limit], bool],
+) -> set[Refusal]:
+    """The first limit of these names that is broken, the narrowest scope before the others."""
     own = [account.account_id]
     users = [
         each.account_id for each in desk.accounts if (each.user_id, each.world) == (account.user_id, account.world)
@@ -202,17 +226,11 @@ def limit_reasons(desk: Desk, account: Account, market: Listing, more: More) -> 
         (LimitScope.SYMBOL, market.symbol, own),
         (LimitScope.PLATFORM, "", own),
     ]
-    order = (
-        LimitName.MAX_ORDER_VALUE,
-        LimitName.MAX_POSITION,
-        LimitName.MAX_DAILY_VOLUME,
-        LimitName.MAX_LEVERAGE,
-    )
     for scope, subject, accounts in subjects:
         for name in order:
             key = (market.world, scope, subject, name)
             limits = [each for each in desk.limits if (each.world, each.scope, each.subject, each.name) == key]
-            if any(is_broken(desk, market, accounts, each, more) for each in limits):
+            if any(is_broken(accounts, each) for each in limits):
                 return {Refusal(name.value)}
     return set()
 
@@ -220,13 +238,11 @@ def limit_reasons(desk: Desk, account: Account, market: Listing, more: More) -> 
 def is_broken(desk: Desk, market: Listing, accounts: list[int], limit: Limit, more: More) -> bool:
     """Whether an open would take these accounts beyond a limit."""
     assert limit.value is not None
-    if limit.name is LimitName.MAX_LEVERAGE:
-        return limit.about == market.symbol and more.leverage > limit.value
     if limit.name is LimitName.MAX_POSITION:
         if limit.about != market.symbol:
             return False
         has = sum(each.lots for own in accounts for each in desk.open.get(own, []) if each.symbol == market.symbol)
-        return more.lots > 0 and (has - more.closes + more.lots) * market.terms.lot > limit.value
+        return (has - more.closes + more.lots) * market.terms.lot > limit.value
     if limit.about != market.quote:
         return False
     if limit.name is LimitName.MAX_ORDER_VALUE:

@@ -43,7 +43,7 @@ def part_of(position: DeskPosition, lots: int) -> Part:
 
 def close(desk: Desk, position: DeskPosition, lots: int, closing: Closing, receipt: int = 0) -> Closed:
     """Close so many lots at the quote, or at a guaranteed stop that it has passed."""
-    quote, asset = desk.quotes[position.world, position.symbol], desk.market(position.world, position.symbol).quote
+    quote = desk.quotes[position.world, position.symbol]
     ticks, part = desk.closing_ticks(position), part_of(position, lots)
     worth = ticks * lots * desk.step(position)
     result = (worth - part.entry if position.direction is LONG else part.entry - worth) - part.settled
@@ -55,9 +55,8 @@ def close(desk: Desk, position: DeskPosition, lots: int, closing: Closing, recei
     position.settled -= part.settled
     position.realised += result
     position.closed_notional += worth
-    position.changed_ns, position.closing = desk.now_ns, closing
+    position.changed_ns = desk.now_ns
     desk.touched.add(position.account_id)
-    desk.traded.append((desk.now_ns, position.account_id, asset, worth))
     from_insurance, from_desk = settle(desk, account, position, result, part.margin)
     covered = from_insurance + from_desk
     position.covered += covered
@@ -82,6 +81,7 @@ def close(desk: Desk, position: DeskPosition, lots: int, closing: Closing, recei
         )
     )
     if not position.lots:
+        position.closing = closing
         desk.end(position)
     return Closed(ticks, result, part.margin, from_insurance, from_desk)
 

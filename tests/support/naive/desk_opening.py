@@ -11,13 +11,13 @@ from fondaco.core.state import Account
 from fondaco.core.vocabulary import Closing, LevelKind, MarginMode
 from support.naive.desk_asking import (
     MOST_POSITIONS,
-    UNSAID,
     Basis,
     Levels,
     More,
     exposure_reasons,
     has_slipped,
     levels_of,
+    leverage_reasons,
     limit_reasons,
     offer_reasons,
     opposing,
@@ -63,7 +63,9 @@ def open_position(
     reasons |= written_reasons(desk, account, market, command) | standing_reasons(desk, account, market, command)
     reasons |= slippage_reasons(command.expected_price, command.slippage_ppm)
     if not reasons:
-        reasons = quote_reasons(desk, quote) if entry is None else set()
+        reasons = quote_reasons(desk, quote)
+    if not reasons and desk.is_counted_on(account, market.quote) and not desk.are_fresh(account.account_id):
+        reasons = {Refusal.STALE_QUOTE}
     refusal = first_of(reasons)
     if refusal is not None:
         return Refused(refusal)
@@ -75,7 +77,7 @@ def open_position(
         reasons.add(Refusal.INSUFFICIENT_MARGIN)
     refusal = first_of(reasons)
     if refusal is Refusal.INSUFFICIENT_MARGIN:
-        return Refused(refusal, required, available)
+        return Refused(refusal, required, max(0, available))
     if refusal is not None:
         return Refused(refusal)
     return opened(desk, account, market, command, plan, position_id, entry)
@@ -86,20 +88,26 @@ def standing_reasons(desk: Desk, account: Account, market: Listing, command: Ope
     reasons = set()
     own, against = target(desk, account, command), opposing(desk, account, command)
     dealt = desk.dealt.get((market.world, market.symbol))
-    if command.position_id and (own is None or own.symbol != command.symbol):
-        return {Refusal.UNKNOWN_POSITION}
+    if command.position_id and own is None:
+        reasons.add(Refusal.UNKNOWN_POSITION)
     if own is not None:
-        if (own.direction, own.mode, own.leverage) != (command.direction, command.mode, command.leverage):
+        wanted = (command.symbol, command.direction, command.mode, command.leverage)
+        if (own.symbol, own.direction, own.mode, own.leverage) != wanted:
+            reasons.add(Refusal.LEVERAGE_DIFFERS)
+        if command.is_guaranteed and not own.is_guaranteed:
             reasons.add(Refusal.LEVERAGE_DIFFERS)
         if own.is_guaranteed and command.stop.kind is LevelKind.NONE:
             reasons.add(Refusal.GUARANTEE_STANDS)
-    has_stop = own is not None and own.stop_ticks > 0
+    has_stop = own is not None and own.is_guaranteed
     lots = command.quantity // market.terms.lot
+    opens = lots - against.lots if against is not None else lots
+    if dealt is not None and 0 < opens < dealt.min_lots:
+        reasons.add(Refusal.QUANTITY_TOO_SMALL)
     if against is not None:
-        left = against.lots - lots
+        left = -opens
         if dealt is not None and 0 < left < dealt.min_lots:
             reasons.add(Refusal.QUANTITY_TOO_SMALL)
-        has_levels = any(each.kind not in UNSAID for each in (command.stop, command.take, command.trail))
+        has_levels = any(each.kind is not LevelKind.KEEP for each in (command.stop, command.take, command.trail))
         if left >= 0 and (has_levels or command.is_guaranteed):
             reasons.add(Refusal.LEVELS_NOT_ALLOWED)
     return reasons | offer_reasons(dealt, command, has_stop=has_stop)
@@ -132,7 +140,8 @@ def planned(
         reasons.add(Refusal.SLIPPAGE)
     if lots:
         levels, wrong = levels_of(market, now, basis, command.stop, command.take, command.trail)
-        reasons |= wrong or side_reasons(desk, quote, basis, levels, command.stop, command.take)
+        price, dealt = (quote.bid_ticks if buys else quote.ask_ticks), desk.dealt[market.world, market.symbol]
+        reasons |= wrong or side_reasons(dealt, price, basis, now, levels)
     else:
         levels = now
     return Plan(closes, lots, ticks, notional, margin, up(notional * rate, PPM), levels, basis), reasons
@@ -143,13 +152,14 @@ def market_reasons(desk: Desk, account: Account, market: Listing, command: OpenP
     reasons = set()
     if desk.is_halted(market.world, market.symbol):
         reasons.add(Refusal.BREAKER_ACTIVE)
+    if not plan.lots:
+        return reasons
     own, against = target(desk, account, command), opposing(desk, account, command)
     stay = len(desk.open.get(account.account_id, [])) - (against is not None and plan.closes == against.lots)
-    if plan.lots and own is None and stay >= MOST_POSITIONS:
+    if own is None and stay >= MOST_POSITIONS:
         reasons.add(Refusal.TOO_MANY_POSITIONS)
-    if command.leverage > market.terms.max_leverage:
-        reasons.add(Refusal.MAX_LEVERAGE)
-    reasons |= limit_reasons(desk, account, market, More(plan.lots, plan.notional, plan.closes, command.leverage))
+    reasons |= leverage_reasons(desk, account, market, command.leverage)
+    reasons |= limit_reasons(desk, account, market, More(plan.lots, plan.notional, plan.closes))
     sign = 1 if command.direction is LONG else -1
     return reasons | exposure_reasons(desk, market, sign * (plan.closes + plan.lots))
 
@@ -195,8 +205,7 @@ def opened(
         position_id = own.position_id
         add(desk, own, plan)
     quantity, closed = plan.lots * market.terms.lot, plan.closes * market.terms.lot
-    is_cross = command.mode is MarginMode.CROSS
-    available = desk.cross_standing(account).free if is_cross else desk.room(account, market.quote)
+    available = free(desk, account.account_id, market.quote)
     return PositionOpened(position_id, plan.ticks * market.terms.tick, quantity, plan.margin, closed, result, available)
 
 

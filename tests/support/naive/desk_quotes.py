@@ -43,23 +43,24 @@ def quote_refusals(desk: Desk, command: SetQuote) -> set[Refusal]:
     market = desk.listing(command.world, command.symbol)
     if market is None:
         return {Refusal.UNKNOWN_SYMBOL}
-    reasons = {Refusal.INSTRUMENT_CLOSED} if market.is_closed else set()
+    if (command.world, command.symbol) not in desk.dealt:
+        return {Refusal.NOT_DEALT}
     tick, most = market.terms.tick, market.terms.max_price_ticks * market.terms.tick
     are_good = 0 < len(command.quotes) <= MOST_QUOTES and command.source != ""
     for each in command.quotes:
         is_good = 0 < each.bid <= each.ask <= most and each.bid % tick == 0 and each.ask % tick == 0
         are_good = are_good and is_good
-    if not are_good:
-        reasons.add(Refusal.BAD_QUOTE)
+    if not are_good or command.markup_ppm < 0:
+        return {Refusal.BAD_QUOTE}
     now = desk.quotes.get((command.world, command.symbol))
     last_ns = now.received_ns if now is not None else 0
     for each in command.quotes:
         if each.received_ns < last_ns or each.received_ns > desk.now_ns + SECOND_NS:
-            reasons.add(Refusal.QUOTE_OUT_OF_ORDER)
+            return {Refusal.QUOTE_OUT_OF_ORDER}
         last_ns = each.received_ns
-    if command.quotes and desk.now_ns - last_ns > desk.rules_of(command.world).max_quote_age_ns:
-        reasons.add(Refusal.STALE_QUOTE)
-    return reasons
+    if desk.now_ns - last_ns > desk.rules_of(command.world).max_quote_age_ns:
+        return {Refusal.STALE_QUOTE}
+    return set()
 
 
 def apply_quote(desk: Desk, quote: DeskQuote) -> None:
@@ -72,8 +73,7 @@ def apply_quote(desk: Desk, quote: DeskQuote) -> None:
         assert account is not None
         if desk.cross_standing(account).is_at(desk.rules_of(quote.world).stop_out_level_ppm):
             stop_out(desk, account, quote)
-        else:
-            watch(desk, account, quote.symbol)
+        watch(desk, account)
     losing = [(each, first) for each in desk.open_in(quote.world, quote.symbol) if (first := met(desk, each, quote))]
     for direction, better in ((LONG, -1), (SHORT, 1)):
         mine = [(better * first, each.position_id, each) for each, first in losing if each.direction is direction]
@@ -142,7 +142,6 @@ def lose(desk: Desk, position: DeskPosition, quote: DeskQuote) -> None:
         close(desk, position, position.lots, Closing.TRAILING_STOP)
     else:
         position.is_warned = True
-        position.changed_ns = desk.now_ns
         desk.warnings.append(
             MarginWarning(
                 position.account_id,
@@ -193,6 +192,8 @@ def has_won(position: DeskPosition, quote: DeskQuote) -> bool:
 def stop_out(desk: Desk, account: Account, quote: DeskQuote) -> None:
     """Close positions of a cross account for want of margin, as the policy says, and write the receipt."""
     rules = desk.rules_of(account.world)
+    if not fresh_of(desk, account):
+        return
     desk.receipts += 1
     before = desk.cross_standing(account)
     entries = desk.pending(account.account_id)
@@ -202,9 +203,7 @@ def stop_out(desk: Desk, account: Account, quote: DeskQuote) -> None:
     insurance = by_desk = 0
     while True:
         standing = desk.cross_standing(account)
-        fresh = [
-            each for each in desk.cross_of(account.account_id) if desk.is_fresh(desk.quotes[each.world, each.symbol])
-        ]
+        fresh = fresh_of(desk, account)
         is_done = rules.stop_out_policy is not StopOutPolicy.CLOSE_ALL and not standing.is_at(rules.stop_out_level_ppm)
         if not fresh or is_done:
             break
@@ -234,6 +233,12 @@ def stop_out(desk: Desk, account: Account, quote: DeskQuote) -> None:
     )
 
 
+def fresh_of(desk: Desk, account: Account) -> list[DeskPosition]:
+    """Cross positions that can be closed now, by id."""
+    cross = desk.cross_of(account.account_id)
+    return [each for each in cross if desk.is_fresh(desk.quotes[each.world, each.symbol])]
+
+
 def victim(desk: Desk, account: Account, fresh: list[DeskPosition]) -> tuple[DeskPosition, int]:
     """Which position is closed next, and how many lots of it."""
     rules = desk.rules_of(account.world)
@@ -251,7 +256,7 @@ def victim(desk: Desk, account: Account, fresh: list[DeskPosition]) -> tuple[Des
     return largest, largest.lots
 
 
-def watch(desk: Desk, account: Account, symbol: str) -> None:
+def watch(desk: Desk, account: Account) -> None:
     """Warn the owner of a cross account whose margin level is low, once until it is calm again."""
     level = desk.rules_of(account.world).warning_level_ppm
     standing = desk.cross_standing(account)
@@ -259,9 +264,7 @@ def watch(desk: Desk, account: Account, symbol: str) -> None:
         desk.uneasy.discard(account.account_id)
     elif standing.is_at(level) and account.account_id not in desk.uneasy:
         desk.uneasy.add(account.account_id)
-        desk.warnings.append(
-            MarginWarning(account.account_id, account.world, 0, symbol, standing.equity, standing.used)
-        )
+        desk.warnings.append(MarginWarning(account.account_id, account.world, 0, "", standing.equity, standing.used))
 
 
 def due_entries(desk: Desk, quote: DeskQuote) -> list[DeskEntry]:

@@ -92,7 +92,7 @@ class Desk(Naive):
     def kept_reasons(self, account_id: int, asset: str, amount: int) -> set[Refusal]:
         """Why so much must stay in an account, if so: its cross positions need it."""
         account = self.account(account_id)
-        if account is None or account.currency != asset or not self.cross_of(account_id):
+        if account is None or not self.is_counted_on(account, asset):
             return set()
         reasons = set()
         if not self.are_fresh(account_id):
@@ -100,6 +100,10 @@ class Desk(Naive):
         if amount > self.cross_standing(account).room:
             reasons.add(Refusal.INSUFFICIENT_MARGIN)
         return reasons
+
+    def is_counted_on(self, account: Account, asset: str) -> bool:
+        """Whether an account answers for cross positions with what it has of an asset."""
+        return account.currency == asset and bool(self.cross_of(account.account_id))
 
     def stands_in(self, account_id: int) -> bool:
         """Whether an account has positions or pending entries."""
@@ -180,7 +184,7 @@ class Desk(Naive):
 
     def room(self, account: Account, asset: str) -> int:
         """What of an asset an account may set aside for an isolated position."""
-        if account.currency == asset and self.cross_of(account.account_id):
+        if self.is_counted_on(account, asset):
             return self.cross_standing(account).room
         return free(self, account.account_id, asset)
 
