@@ -16,7 +16,7 @@ from fondaco.core.desk.state import DeskEntry, DeskFill, DeskPosition, MarginWar
 from fondaco.core.events import Event, decode_events
 from fondaco.core.ledger import HoldReason, Posting, PostingCode
 from fondaco.core.machine import Machine
-from fondaco.core.replies import AccountOpened, EntryPlaced, HoldPlaced, PositionOpened, Refused, Reply
+from fondaco.core.replies import AccountOpened, Answer, EntryPlaced, HoldPlaced, PositionOpened, Refused, Reply
 from fondaco.core.snapshot import dump, load
 from fondaco.core.state import DESK_ACCOUNT, OUTSIDE_ACCOUNT
 from fondaco.core.vocabulary import EntryState, MarginMode, PositionState
@@ -57,6 +57,8 @@ class DeskWitness:
         self.positions: dict[int, DeskPosition] = {}
         self.entries: dict[int, DeskEntry] = {}
         self.receipts: dict[int, int] = {}
+        self.fills: list[DeskFill] = []
+        """Every fill so far, with the machine's ids."""
         self._looks_at_all = looks_at_all
 
     @property
@@ -86,7 +88,10 @@ class DeskWitness:
     def _apply(self, command: Command, sender: int) -> Reply:
         self.sent += 1
         body = msgspec.Raw(encode_command(command))
-        submission = Submission(sender, f"c{self.sent}", self.now_ns + 10 * SECOND_NS, body)
+        return self.apply(Submission(sender, f"c{self.sent}", self.now_ns + 10 * SECOND_NS, body), command).reply
+
+    def apply(self, submission: Submission, command: Command) -> Answer:
+        """The same with one as it is on its way; returns the answer that both gave."""
         answer = self.machine.apply(submission, self.machine.seq + 1, self.now_ns)
         said = self.machine.log.take()
         if self.other is not None:
@@ -101,7 +106,7 @@ class DeskWitness:
         self._hear(events)
         if self._looks_at_all:
             self.finish()
-        return answer.reply
+        return answer
 
     def _hear(self, events: list[Event]) -> None:
         """What the machine says has happened is what has happened."""
@@ -113,6 +118,7 @@ class DeskWitness:
             for each in _of(events, DeskFill)
         ]
         _must_be(fills, desk.fills)
+        self.fills += _of(events, DeskFill)
         stop_outs = [
             msgspec.structs.replace(each, stop_out_id=self.receipts[each.stop_out_id]) for each in _of(events, StopOut)
         ]

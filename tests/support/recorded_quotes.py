@@ -20,6 +20,7 @@ from fondaco.core.listings import Asset, Instrument
 from fondaco.core.money import parse_positive_atoms
 from fondaco.core.terms import Terms
 from fondaco.core.vocabulary import Direction, EntryKind, LevelKind, MarginMode, World
+from support import needs
 
 PPM = 1_000_000
 MS_NS = 1_000_000
@@ -38,6 +39,13 @@ TERMS = {
     )
     for symbol, lot in LOTS.items()
 }
+
+
+BTC_TRADES = "binance_spot_btcusdt_trades_2024-08-08_2024-08-09.csv.gz"
+ETH_TRADES = "binance_usdm_ethusdt_trades_2024-07-18_2024-07-19.csv.gz"
+SOL_CANDLES = "binance_spot_solusdt_1m_2026-03-23_2026-04-22.csv.gz"
+SOL_BEGINS_MS = 1_774_267_740_000
+MINUTE_MS = 60_000
 
 
 class Move(NamedTuple):
@@ -88,6 +96,16 @@ def extremes(prices: Sequence[int]) -> tuple[int, ...]:
 def merged(*series: Iterator[Move]) -> Iterator[Move]:
     """Several series in one, by time."""
     return heapq.merge(*series, key=lambda move: (move.at_ns, move.symbol))
+
+
+def the_ticks(window_ms: int) -> Iterator[Move]:
+    """Eleven minutes of trades of BTC and ETH; beside them SOL's candles, a minute of them each second."""
+    sol = candles(needs.recorded(SOL_CANDLES), "SOLUSDT", SOL_BEGINS_MS, SOL_BEGINS_MS + 650 * MINUTE_MS)
+    return merged(
+        trades(needs.recorded(BTC_TRADES), "BTCUSDT", window_ms),
+        trades(needs.recorded(ETH_TRADES), "ETHUSDT", window_ms),
+        (move._replace(at_ns=move.at_ns // 60) for move in sol),
+    )
 
 
 def quotes_of(move: Move, now_ns: int, markup_ppm: int) -> SetQuote:

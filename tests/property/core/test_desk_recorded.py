@@ -21,13 +21,10 @@ from fondaco.core.replies import AccountOpened
 from fondaco.core.vocabulary import AccountKind, StopOutPolicy, World
 from support import needs
 from support.desk_witness import START_NS, DeskWitness
-from support.recorded_quotes import TERMS, USDT, Crowd, Move, candles, merged, quotes_of, trades
+from support.recorded_quotes import TERMS, USDT, Crowd, Move, candles, merged, quotes_of, the_ticks
 
 TRADING = World.TRADING
 DAY_NS = 86_400_000_000_000
-BTC_TRADES = "binance_spot_btcusdt_trades_2024-08-08_2024-08-09.csv.gz"
-ETH_TRADES = "binance_usdm_ethusdt_trades_2024-07-18_2024-07-19.csv.gz"
-SOL_CANDLES = "binance_spot_solusdt_1m_2026-03-23_2026-04-22.csv.gz"
 CRASH = {
     "BTCUSDT": "binance_spot_btcusdt_1m_2024-07-26_2024-08-25.csv.gz",
     "ETHUSDT": "binance_spot_ethusdt_1m_2024-07-26_2024-08-25.csv.gz",
@@ -36,7 +33,6 @@ CRASH = {
 CRASH_BEGINS_MS = 1_722_801_600_000
 """2024-08-04 20:00. Until 14:00 of the next day Bitcoin fell from 59,000 to 49,000 and came back half the way."""
 HOUR_MS = 3_600_000
-MINUTE_MS = 60_000
 
 
 class Replay:
@@ -112,16 +108,6 @@ class Replay:
 def rules_command(rules: DeskRules) -> SetDeskRules:
     """The command that makes them hold."""
     return SetDeskRules(rules)
-
-
-def the_ticks(window_ms: int) -> Iterator[Move]:
-    """Eleven minutes of trades of BTC and ETH; beside them SOL's candles, a minute of them each second."""
-    sol = candles(needs.recorded(SOL_CANDLES), "SOLUSDT", 1_774_267_740_000, 1_774_267_740_000 + 650 * MINUTE_MS)
-    return merged(
-        trades(needs.recorded(BTC_TRADES), "BTCUSDT", window_ms),
-        trades(needs.recorded(ETH_TRADES), "ETHUSDT", window_ms),
-        (move._replace(at_ns=move.at_ns // 60) for move in sol),
-    )
 
 
 def the_crash(hours: int) -> Iterator[Move]:
