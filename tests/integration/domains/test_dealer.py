@@ -24,9 +24,9 @@ from fondaco.infra.database import Database
 from fondaco.infra.metrics import DEALER_KEY
 from fondaco.infra.settings import BusSettings, DeskSettings
 from fondaco.market.messages import Source
-from support.outside_feed import SYMBOL, UNIT, Feed, open_positions, quote_of
 from support.engines import submit
 from support.live import House, whole_engine
+from support.outside_feed import SYMBOL, UNIT, Feed, open_positions, quote_of
 from support.tasks import ended
 from support.waiting import PATIENCE_S, eventually
 from support.ways import Way
