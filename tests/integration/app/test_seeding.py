@@ -197,6 +197,7 @@ async def test_real_money_comes_to_the_two_demo_users_alone_and_says_where_from(
 async def test_the_desk_deals_in_everything_that_is_listed_in_both_worlds_up_to_a_hundredfold(
     database: Database,
 ) -> None:
+    """And a demo person has a margin account with the 1000 units that everybody begins with (EXP-79)."""
     async with whole_engine(database) as house:
         await seeded(house, Part.ALL)
         desk = await house.client.read(lambda machine: machine.house.desk)

@@ -157,7 +157,9 @@ async def house(database: Database) -> AsyncIterator[House]:
 
 
 async def test_nothing_is_due_while_the_first_day_goes_on(house: House) -> None:
+    before = await house.client.read(lambda machine: machine.seq)
     assert await house.paid() == 0
+    assert await house.client.read(lambda machine: machine.seq) == before  # nor is it asked for
     assert await next_nights(house.database) == [(World.TRADING, house.clock.day)]
 
 
