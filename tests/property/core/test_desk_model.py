@@ -324,10 +324,11 @@ class Twins(RuleBasedStateMachine):
     def a_position(self, data: st.DataObject) -> DeskPosition:
         """One that is open; seldom one that was."""
         desk = self.both.desk
-        if desk.closed and data.draw(seldom):
+        is_late: bool = data.draw(seldom)
+        if desk.closed and is_late:
             return desk.closed[-1]
-        found: list[DeskPosition] = sorted(desk.all_open(), key=lambda each: each.position_id)
-        return found[data.draw(st.integers(0, len(found) - 1))]
+        found = sorted(desk.all_open(), key=lambda each: each.position_id)
+        return data.draw(st.sampled_from(found))
 
     @rule(data=st.data(), symbol=symbols, away=st.integers(-12, 12))
     def waits(self, data: st.DataObject, symbol: str, away: int) -> None:
