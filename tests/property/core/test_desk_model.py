@@ -355,6 +355,24 @@ class Twins(RuleBasedStateMachine):
         )
         self.ask(command, data)
 
+    @rule(
+        which=st.sampled_from([0, 1, 4]), symbol=symbols, falls=st.lists(st.integers(-25, 10), min_size=2, max_size=2)
+    )
+    def walks_into(self, which: int, symbol: str, falls: list[int]) -> None:
+        """An entry for all that an account has becomes a position, and the same command brings the next prices."""
+        account, tick = self.accounts[which], TERMS[symbol].tick
+        self.quote_all(symbol, [(100, 0)], 0)
+        for lots, price in ((2, 0), (20, 97)):
+            quantity = lots * TERMS[symbol].lot
+            if price:
+                entry = PlaceEntry(
+                    account, symbol, Direction.LONG, EntryKind.LIMIT, price * tick, quantity, 50, MarginMode.CROSS
+                )
+                self.send(entry, account)
+            else:
+                self.send(OpenPosition(account, symbol, Direction.LONG, quantity, 50, MarginMode.CROSS), account)
+        self.quote_all(symbol, [(96, 0), (96 + falls[0], 1), (96 + falls[1], 1)], 0)
+
     @precondition(lambda self: self.both.desk.entries)
     @rule(data=st.data())
     def takes_back(self, data: st.DataObject) -> None:
