@@ -41,7 +41,7 @@ POSITION_STEPS = {
     (PositionState.OPEN, PositionState.OPEN),
     (PositionState.OPEN, PositionState.CLOSED),
 }
-"""Every step that a position is told to have taken: one that lives for a single command is told of when it has ended."""
+"""Every step that a position is told to have taken. One that lives for a single command is first told of as closed."""
 ENTRY_STEPS = {(None, EntryState.PENDING)} | {
     (EntryState.PENDING, after)
     for after in (EntryState.FILLED, EntryState.CANCELLED, EntryState.EXPIRED, EntryState.REJECTED)
