@@ -373,6 +373,20 @@ class Twins(RuleBasedStateMachine):
                 self.send(OpenPosition(account, symbol, Direction.LONG, quantity, 50, MarginMode.CROSS), account)
         self.quote_all(symbol, [(96, 0), (96 + falls[0], 1), (96 + falls[1], 1)], 0)
 
+    @rule(which=accounts, symbol=symbols, direction=directions, away=st.integers(1, 12), by=st.integers(-40, 40))
+    def gaps(self, which: int, symbol: str, direction: Direction, away: int, by: int) -> None:
+        """The price jumps over a guaranteed stop, often far beyond the margin too."""
+        account, terms = self.accounts[which], TERMS[symbol]
+        self.send(SetDeskTerms(DeskTerms(TRADING, symbol, is_dealt=True, min_lots=2, max_lots=30, guarantee_ppm=5_000)))
+        self.quote_all(symbol, [(100, 0)], 0)
+        stop = Level(LevelKind.PRICE, (100 + (-away if direction is Direction.LONG else away)) * terms.tick)
+        for is_guaranteed in (True, False):
+            command = OpenPosition(
+                account, symbol, direction, 4 * terms.lot, 10, stop=stop, is_guaranteed=is_guaranteed
+            )
+            self.send(command, account)
+        self.quote_all(symbol, [(100 + by, 1)], 0)
+
     @precondition(lambda self: self.both.desk.entries)
     @rule(data=st.data())
     def takes_back(self, data: st.DataObject) -> None:
@@ -502,7 +516,7 @@ def changed(command: OpenPosition, fields: dict[str, Any]) -> OpenPosition:
     return OpenPosition(**{name: getattr(command, name) for name in command.__struct_fields__} | fields)
 
 
-SHORT = settings(max_examples=40, stateful_step_count=50, deadline=None, derandomize=True)
+SHORT = settings(max_examples=70, stateful_step_count=50, deadline=None, derandomize=True)
 """The same histories each time; the long form looks for new ones."""
 LONG = settings(max_examples=1_500, stateful_step_count=80, deadline=None)
 
