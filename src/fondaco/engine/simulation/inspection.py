@@ -19,7 +19,7 @@ from fondaco.engine.projection.audit import State, differences
 from fondaco.engine.recovery import Standing, snapshot_of
 from fondaco.engine.simulation.ground import Ground, commands_of
 from fondaco.engine.simulation.tables import Tables
-from fondaco.engine.simulation.traders import Heard
+from fondaco.engine.simulation.traders import QUOTE_ID, Heard
 
 
 def faults(ground: Ground, heard: Heard, tables: Tables) -> Iterator[str]:
@@ -86,10 +86,13 @@ def _broken_promises(heard: Heard, answers: Mapping[int, Answer]) -> Iterator[st
 
 
 def _done_twice(ground: Ground, answers: Mapping[int, Answer]) -> Iterator[str]:
+    # A journal that comes to other events is replayed no further, and has no answers from there on.
     done = Counter(
         sender
-        for seq, sender in enumerate(ground.sent, 1)
-        if not answers[seq].is_duplicate and not _changed_nothing(answers[seq]) and not sender[1].startswith("tick-")
+        for seq, sender in enumerate(ground.sent[: len(answers)], 1)
+        if not answers[seq].is_duplicate
+        and not _changed_nothing(answers[seq])
+        and not sender[1].startswith(("tick-", QUOTE_ID))
     )
     yield from (f"{sender[1]} of {sender[0]} was done {times} times" for sender, times in done.items() if times > 1)
 
@@ -149,6 +152,24 @@ def _table_faults(tables: Tables) -> Iterator[str]:
             yield f"trade {trade.trade_id} of {trade.symbol} follows on {last[market]}"
         last[market] = trade.trade_id
     yield from _wrong_sums(tables)
+    yield from _wrong_positions(tables)
+
+
+def _wrong_positions(tables: Tables) -> Iterator[str]:
+    """Whether each position is what its fills come to, and no isolated one cost more than its margin."""
+    lots: Counter[int] = Counter()
+    brought: Counter[int] = Counter()
+    for fill in tables.desk_fills:
+        lots[fill.position_id] += fill.lots if fill.is_open else -fill.lots
+        brought[fill.position_id] += fill.result
+        position = tables.desk_positions[fill.position_id]
+        if position.mode == "isolated" and fill.result + fill.covered < -fill.margin and not fill.is_open:
+            yield f"position {fill.position_id} cost {-fill.result - fill.covered} atoms of a margin of {fill.margin}"
+    for position_id, position in tables.desk_positions.items():
+        if position.lots != lots[position_id]:
+            yield f"position {position_id} has {position.lots} lots, and its fills come to {lots[position_id]}"
+        if position.mode == "isolated" and position.realised != brought[position_id]:
+            yield f"position {position_id} brought {position.realised}, and its fills come to {brought[position_id]}"
 
 
 def _wrong_sums(tables: Tables) -> Iterator[str]:

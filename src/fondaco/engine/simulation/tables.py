@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from fondaco.core.desk.state import DeskEntry, DeskPosition
+from fondaco.core.desk.state import DeskEntry, DeskFill, DeskPosition
 from fondaco.core.events import Trade
 from fondaco.core.ledger import Posting
 from fondaco.core.state import ENDED, Order
@@ -28,6 +28,7 @@ class Tables:
         self.trades: list[Trade] = []
         self.desk_positions: dict[int, DeskPosition] = {}
         self.desk_entries: dict[int, DeskEntry] = {}
+        self.desk_fills: list[DeskFill] = []
 
     def write(self, fold: Fold) -> None:
         """Bring them on by a run of batches."""
@@ -38,6 +39,7 @@ class Tables:
         self.trades += [told.event for told in fold.trades]
         self.desk_positions |= {key: told.event for key, told in fold.desk_positions.items()}
         self.desk_entries |= {key: told.event for key, told in fold.desk_entries.items()}
+        self.desk_fills += [told.event for told in fold.fills]
 
     def open(self) -> State:
         """What stands, as `inspection` finds it in a machine."""
