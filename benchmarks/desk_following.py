@@ -36,18 +36,18 @@ TRAILING_AN_ACCOUNT = 100
 QUOTES = 9_000
 """Of each run, in turn for the three symbols."""
 STEP_NS = 16_000_000
-MOVE_PPM = 20
-"""Standard deviation of a symbol's move from quote to quote, 48 ms later: some 60 % a year."""
+MOVE_PPM = 30
+"""Standard deviation of a symbol's move from quote to quote, 48 ms later: nearly 80 % a year."""
 WILD_PPM = 50
 """The same on a day of fear."""
 RISE_PPM = 1
 """How much the first symbol, the one of the trailing stops, rises besides."""
 FUNDS = 50_000 * WHOLE
 LEVERAGE = 20
-LEAST_LEVEL = 1.0
+LEAST_LEVEL = 0.85
 MOST_LEVEL = 5.0
 """Margin levels with which cross accounts begin."""
-LEAST_DISTANCE_PPM = 500
+LEAST_DISTANCE_PPM = 300
 MOST_DISTANCE_PPM = 20_000
 PAST = 100_000
 """Quotes ago that the oldest trailing stop was set at most: an hour and twenty minutes."""

@@ -213,6 +213,15 @@ class DeskTable(Table):
         return f"{closed}, {opened}" if closed else opened
 
 
+def peopled() -> DeskTable:
+    """A desk with alice and bob, 20,000 each, and nora with as much in a netting account."""
+    table = DeskTable()
+    table.enter("alice", cash=20_000)
+    table.enter("bob", cash=20_000)
+    table.enter("nora", cash=20_000, mode=PositionMode.NETTING)
+    return table
+
+
 def play(table: DeskTable, text: str, *, shows_money: bool = False) -> None:
     """Every line of a text does what it says, and sets off what stands below it, no more and no less."""
     for command, below in steps(text):
