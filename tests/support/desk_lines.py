@@ -243,7 +243,7 @@ def told(table: DeskTable, *, shows_money: bool) -> Iterator[str]:
                 yield _receipt(table, event)
             case DeskEntry() if event.state is not EntryState.PENDING:
                 what = table.name(event.position_id) if event.position_id else event.reason
-                yield f"{table.entry_name(event.entry_id)} {event.state} {what}"
+                yield f"{table.entry_name(event.entry_id)} {event.state} {what}".rstrip()
             case Posting() if shows_money:
                 yield _posting(table, event)
             case DeskPosition() if shows_money:
