@@ -1,5 +1,6 @@
 """Quotes that set off a little: trailing stops that follow a rising price, and cross accounts over three symbols."""
 
+import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -36,12 +37,16 @@ TRAILING_AN_ACCOUNT = 100
 QUOTES = 9_000
 """Of each run, in turn for the three symbols."""
 STEP_NS = 16_000_000
-MOVE_PPM = 30
-"""Standard deviation of a symbol's move from quote to quote, 48 ms later: nearly 80 % a year."""
+MOVE_PPM = 20
+"""Standard deviation of a symbol's move from quote to quote, 48 ms later: some 60 % a year."""
 WILD_PPM = 50
 """The same on a day of fear."""
 RISE_PPM = 1
-"""How much the first symbol, the one of the trailing stops, rises besides."""
+FALL_PPM = 5
+WAVE = 1_000
+FALLS_AFTER = 900
+"""The first symbol, the one of the trailing stops, rises besides. In the last of so many quotes it falls back, a little
+further each time, so that stops fire which have stood until then."""
 FUNDS = 50_000 * WHOLE
 LEVERAGE = 20
 LEAST_LEVEL = 0.85
@@ -75,15 +80,16 @@ def quote_trailing_cross(name: str, *, quick: bool) -> None:
     # Before anything is closed: later it has less to look at than the engine had.
     theirs = _scan_us(machine, stakes, SCANS)
     walk, quotes = Walk(seed=21), QUOTES // part
-    closed, accounts_looked_at = list[int](), list[int]()
+    closed, accounts_looked_at, processor_us = list[int](), list[int](), list[float]()
 
     def run() -> float:
         waiting = [walk.next() for _ in range(quotes)]
         standing, before = len(machine.house.desk.positions), _wakes(machine)
         with without_collections():  # as the engine runs
-            watch = Stopwatch()
+            watch, begun_s = Stopwatch(), time.process_time()
             apply(machine, waiting)
             seconds = watch.seconds()
+            processor_us.append(round(1e6 * (time.process_time() - begun_s) / quotes, 1))
         assert not machine.backlog
         closed.append(standing - len(machine.house.desk.positions))
         after = _wakes(machine)
@@ -91,7 +97,7 @@ def quote_trailing_cross(name: str, *, quick: bool) -> None:
         return 1e6 * seconds / quotes
 
     value, runs = median_of_runs(run)
-    counts = {"closed": closed[1:], "accounts_looked_at": accounts_looked_at[1:]}
+    counts = {"closed": closed[1:], "accounts_looked_at": accounts_looked_at[1:], "processor_us": processor_us[1:]}
     walk.move_ppm = WILD_PPM
     wild_us = run()
     report(
@@ -106,7 +112,7 @@ def quote_trailing_cross(name: str, *, quick: bool) -> None:
         cross_positions=len(stakes.cross),
         **counts,
         moves_ppm=MOVE_PPM,
-        rise_ppm=RISE_PPM,
+        waves=f"{FALLS_AFTER} quotes up by {RISE_PPM} ppm, {WAVE - FALLS_AFTER} down by {FALL_PPM} and more",
         wild={
             "moves_ppm": WILD_PPM,
             "µs": round(wild_us, 1),
@@ -135,7 +141,10 @@ class Walk:
     def next(self) -> tuple[Submission, int]:
         """The next quote, and its moment."""
         symbol = SYMBOLS[self._count % len(SYMBOLS)]
-        rise_ppm = RISE_PPM if symbol == SYMBOLS[0] else 0
+        wave, quote_of_wave = divmod(self._count // len(SYMBOLS), WAVE)
+        rise_ppm = 0
+        if symbol == SYMBOLS[0]:
+            rise_ppm = RISE_PPM if quote_of_wave < FALLS_AFTER else -FALL_PPM - wave
         self._mids[symbol] *= 1 + (rise_ppm + self.move_ppm * float(self._draw.normal())) / PPM
         self._count += 1
         self._now_ns += STEP_NS

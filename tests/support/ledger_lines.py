@@ -323,7 +323,8 @@ def _limit(table: Table, who: str, words: list[str]) -> SetLimit:
         LimitScope.SYMBOL: "GOLDCASH",
         LimitScope.PLATFORM: "",
     }[scope]
-    about = {LimitName.MAX_OPEN_ORDERS: "", LimitName.MAX_POSITION: "GOLDCASH"}.get(name, "CASH")
+    of_a_symbol = (LimitName.MAX_POSITION, LimitName.MAX_LEVERAGE)
+    about = "" if name is LimitName.MAX_OPEN_ORDERS else "GOLDCASH" if name in of_a_symbol else "CASH"
     if len(words) > 3:
         about = words[3]
     return SetLimit(World.TRADING, scope, subject, name, about, None if value == "none" else int(value))

@@ -61,7 +61,7 @@ house quote 44000 44000        | ok                             | alice 15000+0 
     bob isolated: -1000 of 5000, then 0 of 0 insurance 500 desk 500
 """
 A_CLOSE_BEYOND_THE_MARGIN = """
--- With rules that call at the whole margin, an owner who closes a part at a gap loses no more than that part's margin.
+-- With rules that call at the whole margin, an owner can close a part that has lost nearly all of its own.
 house rules margin_call_ppm=1000000 | ok
 house quote 50000 50000        | ok
 alice long 1 x10               | #1 1 @50000 margin 5000

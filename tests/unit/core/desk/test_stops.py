@@ -81,7 +81,7 @@ house quote 49700 49700        | ok
     #2 closed 0.1 @49700 earned -40 trailing_stop
 """
 SET_TOO_CLOSE = """
--- A mark that has run ahead: moving the stop so close that it is met already closes at the next quote, even an equal one.
+-- A mark has run ahead: a stop moved so close that it is met already closes at the next quote, even an equal one.
 house quote 50000 50000        | ok
 alice long 0.1 x2 trail=500    | #1 0.1 @50000 margin 2500
 house quote 50400 50400        | ok
