@@ -41,8 +41,8 @@ MOVE_PPM = 20
 """Standard deviation of a symbol's move from quote to quote, 48 ms later: some 60 % a year."""
 WILD_PPM = 50
 """The same on a day of fear."""
-RISE_PPM = 1
-FALL_PPM = 5
+RISE_PPM = 2
+FALL_PPM = 8
 WAVE = 1_000
 FALLS_AFTER = 900
 """The first symbol, the one of the trailing stops, rises besides. In the last of so many quotes it falls back, a little

@@ -54,7 +54,7 @@ house fund 1500                | ok                             | insurance 1500
 house quote 50000 50000        | ok
 alice long 1 x10               | #1 1 @50000 margin 5000
 bob   long 1 x10               | #2 1 @50000 margin 5000
-house quote 44000 44000        | ok                             | alice 15000+0  bob 15000+0  insurance 0+0  desk 11500+0
+house quote 44000 44000        | ok         | alice 15000+0  bob 15000+0  insurance 0+0  desk 11500+0
     #1 closed 1 @44000 earned -6000 covered 1000 margin_call
     alice isolated: -1000 of 5000, then 0 of 0 insurance 1000
     #2 closed 1 @44000 earned -6000 covered 1000 margin_call
