@@ -40,6 +40,17 @@ alice long 0.1 x5 limit@40000  | stale_quote
 house rules max_quote_age_ns=60000000000 | ok
 alice close #1                 | 0.1 @49980 earned -2
 """
+THE_LAST_MOMENT = """
+-- A command comes a microsecond after the last one.
+house rules max_quote_age_ns=2000 | ok
+house quote 49980 50000        | ok
+alice long 0.1 x5              | #1 0.1 @50000 margin 1000
+alice long 0.1 x5              | #2 0.1 @50000 margin 1000
+alice long 0.1 x5              | stale_quote
+house quote 49980 50000 age=0.000003 | stale_quote
+house quote 49980 50000 age=0.000002 | ok
+alice long 0.1 x5              | stale_quote
+"""
 BOTH_EXTREMES = """
 -- A low and a high were passed since the last command, and the price is back where it was.
 house quote 50000 50000        | ok
@@ -109,6 +120,8 @@ house quote 45000 45000        | ok
 """
 
 
-@pytest.mark.parametrize("text", [TAKEN_OR_NOT, STALE, BOTH_EXTREMES, BY_CROSSING_AND_ID, RISING, ACCOUNTS_FIRST])
+@pytest.mark.parametrize(
+    "text", [TAKEN_OR_NOT, STALE, THE_LAST_MOMENT, BOTH_EXTREMES, BY_CROSSING_AND_ID, RISING, ACCOUNTS_FIRST]
+)
 def test_every_line_does_what_it_says(text: str) -> None:
     play(peopled(), text)
