@@ -35,6 +35,18 @@ OF_THE_DESK = {
 }
 MAY_OWE = {*OUTSIDE_ACCOUNT.values(), *DESK_ACCOUNT.values()}
 
+POSITION_STEPS = {
+    (None, PositionState.OPEN),
+    (None, PositionState.CLOSED),
+    (PositionState.OPEN, PositionState.OPEN),
+    (PositionState.OPEN, PositionState.CLOSED),
+}
+"""Every step that a position is told to have taken. One that lives for a single command is first told of as closed."""
+ENTRY_STEPS = {(None, EntryState.PENDING)} | {
+    (EntryState.PENDING, after)
+    for after in (EntryState.FILLED, EntryState.CANCELLED, EntryState.EXPIRED, EntryState.REJECTED)
+}
+
 Told = TypeVar("Told", bound=msgspec.Struct)
 
 
@@ -131,8 +143,12 @@ class DeskWitness:
         ]
         _must_be(sorted(postings), sorted(desk.postings))
         for position in _of(events, DeskPosition):
+            before = self.positions.get(position.position_id)
+            assert (before and before.state, position.state) in POSITION_STEPS, position
             self.positions[position.position_id] = position
         for entry in _of(events, DeskEntry):
+            earlier = self.entries.get(entry.entry_id)
+            assert (earlier and earlier.state, entry.state) in ENTRY_STEPS, entry
             self.entries[entry.entry_id] = entry
 
     def _their_positions(self) -> list[DeskPosition]:

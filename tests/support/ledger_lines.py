@@ -277,7 +277,7 @@ class Table:
             case Done() | AccountOpened():
                 return "ok"
             case _:
-                raise AssertionError(f"These tables have no word for {reply}.")
+                raise AssertionError(f"Tables have no words for {reply}.")
 
 
 def _order_field(word: str, table: Table) -> dict[str, Any]:

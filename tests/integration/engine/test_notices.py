@@ -68,7 +68,7 @@ async def test_a_stop_and_a_take_say_what_was_closed_at_which_price(database: Da
     ]
 
 
-def part(position: int, direction: str, quantity: str, price: str, result: str, symbol: str = "BTCUSDT") -> Any:  # noqa: ANN401 - JSON
+def part(position: int, direction: str, quantity: str, price: str, result: str, symbol: str = "BTCUSDT") -> Any:  # noqa: ANN401 - any JSON
     """A closed part as a message has it."""
     return {
         "position_id": position,

@@ -324,10 +324,11 @@ class Twins(RuleBasedStateMachine):
     def a_position(self, data: st.DataObject) -> DeskPosition:
         """One that is open; seldom one that was."""
         desk = self.both.desk
-        if desk.closed and data.draw(seldom):
+        is_late: bool = data.draw(seldom)
+        if desk.closed and is_late:
             return desk.closed[-1]
-        found: list[DeskPosition] = sorted(desk.all_open(), key=lambda each: each.position_id)
-        return found[data.draw(st.integers(0, len(found) - 1))]
+        found = sorted(desk.all_open(), key=lambda each: each.position_id)
+        return data.draw(st.sampled_from(found))
 
     @rule(data=st.data(), symbol=symbols, away=st.integers(-12, 12))
     def waits(self, data: st.DataObject, symbol: str, away: int) -> None:
@@ -353,6 +354,38 @@ class Twins(RuleBasedStateMachine):
             **self.levels(data, symbol, direction),
         )
         self.ask(command, data)
+
+    @rule(
+        which=st.sampled_from([0, 1, 4]), symbol=symbols, falls=st.lists(st.integers(-25, 10), min_size=2, max_size=2)
+    )
+    def walks_into(self, which: int, symbol: str, falls: list[int]) -> None:
+        """An entry for all that an account has becomes a position, and the same command brings the next prices."""
+        account, tick = self.accounts[which], TERMS[symbol].tick
+        self.quote_all(symbol, [(100, 0)], 0)
+        for lots, price in ((2, 0), (20, 97)):
+            quantity = lots * TERMS[symbol].lot
+            if price:
+                entry = PlaceEntry(
+                    account, symbol, Direction.LONG, EntryKind.LIMIT, price * tick, quantity, 50, MarginMode.CROSS
+                )
+                self.send(entry, account)
+            else:
+                self.send(OpenPosition(account, symbol, Direction.LONG, quantity, 50, MarginMode.CROSS), account)
+        self.quote_all(symbol, [(96, 0), (96 + falls[0], 1), (96 + falls[1], 1)], 0)
+
+    @rule(which=accounts, symbol=symbols, direction=directions, away=st.integers(1, 12), by=st.integers(-40, 40))
+    def gaps(self, which: int, symbol: str, direction: Direction, away: int, by: int) -> None:
+        """The price jumps over a guaranteed stop, often far beyond the margin too."""
+        account, terms = self.accounts[which], TERMS[symbol]
+        self.send(SetDeskTerms(DeskTerms(TRADING, symbol, is_dealt=True, min_lots=2, max_lots=30, guarantee_ppm=5_000)))
+        self.quote_all(symbol, [(100, 0)], 0)
+        stop = Level(LevelKind.PRICE, (100 + (-away if direction is Direction.LONG else away)) * terms.tick)
+        for is_guaranteed in (True, False):
+            command = OpenPosition(
+                account, symbol, direction, 4 * terms.lot, 10, stop=stop, is_guaranteed=is_guaranteed
+            )
+            self.send(command, account)
+        self.quote_all(symbol, [(100 + by, 1)], 0)
 
     @precondition(lambda self: self.both.desk.entries)
     @rule(data=st.data())
@@ -483,7 +516,7 @@ def changed(command: OpenPosition, fields: dict[str, Any]) -> OpenPosition:
     return OpenPosition(**{name: getattr(command, name) for name in command.__struct_fields__} | fields)
 
 
-SHORT = settings(max_examples=40, stateful_step_count=50, deadline=None, derandomize=True)
+SHORT = settings(max_examples=70, stateful_step_count=50, deadline=None, derandomize=True)
 """The same histories each time; the long form looks for new ones."""
 LONG = settings(max_examples=1_500, stateful_step_count=80, deadline=None)
 

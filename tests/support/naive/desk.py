@@ -107,6 +107,14 @@ class NaiveDesk(NaiveHouse):
                 watch(desk, account)
         return answer
 
+    def _answer(self, submission: Submission, command: told.Command, new_id: int) -> Answer:
+        """A quote is not remembered: one that comes again is taken or refused like any other."""
+        if not isinstance(command, told.SetQuote):
+            return super()._answer(submission, command, new_id)
+        is_late = self.state.now_ns > submission.not_after_ns
+        reply = Refused(Refusal.EXPIRED_IN_QUEUE) if is_late else self.reply(submission, command, new_id)
+        return Answer(self.state.seq, is_duplicate=False, reply=reply)
+
     def reply(self, submission: Submission, command: told.Command, new_id: int) -> Reply:
         """What a command comes to; what is not the desk's is the naive house's."""
         desk, sender = self.state, submission.account_id

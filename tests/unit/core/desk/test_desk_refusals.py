@@ -81,7 +81,7 @@ class Hindered:
         dealing.quote(100)
         self.short = dealing.open(self.netting, SHORT, 5).position_id
         dealing.do(dealt("GOLDCASH", guarantee_ppm=10_000))
-        said = {"leverage": 50, "mode": MarginMode.CROSS, "stop": price(60), "is_guaranteed": True}
+        said: dict[str, Any] = {"leverage": 50, "mode": MarginMode.CROSS, "stop": price(60), "is_guaranteed": True}
         self.guaranteed = dealing.open(self.rich, LONG, 1, **said).position_id
         for _ in range(MAX_POSITIONS - 1):
             self.last = dealing.open(self.rich, LONG, 1, leverage=50, mode=MarginMode.CROSS).position_id
@@ -144,7 +144,7 @@ class Hindered:
             else:
                 mend()
             before = known_to(self.dealing)
-            how = {name: fields.pop(name) for name in ("command_id", "life_ns") if name in fields}
+            how: dict[str, Any] = {name: fields.pop(name) for name in ("command_id", "life_ns") if name in fields}
             reply = self.dealing.do(kind(**fields), fields["account_id"], **how)
             fields |= how
             assert (reply.code if isinstance(reply, Refused) else None) == refusal, mend
