@@ -123,6 +123,14 @@ def lines(table: str) -> Iterator[Line]:
         yield Line(who, words, reply.strip(), after.split(), text)
 
 
+def steps(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Each command of a text, and the indented lines below it, their blanks made one and their remarks left out."""
+    said = [line for line in text.splitlines() if line.partition("--")[0].strip()]
+    starts = [at for at, line in enumerate(said) if not line.startswith(" ")]
+    for start, end in zip(starts, [*starts[1:], len(said)], strict=True):
+        yield said[start], [" ".join(line.partition("--")[0].split()) for line in said[start + 1 : end]]
+
+
 class Table:
     """A machine, and the people that a table names."""
 
@@ -134,8 +142,8 @@ class Table:
         self.holds: list[int] = []
         self.events: list[Event] = []
         self._count = 0
-        for code in ("CASH", "GOLD"):
-            self.give(ListAsset(code, 0))
+        for asset in (terms.instrument.quote, terms.instrument.base):
+            self.give(ListAsset(asset.code, asset.scale))
         self.give(ListInstrument(terms))
 
     def open(self, name: str, *, cash: int = 0, gold: int = 0, user: str = "", world: World = World.TRADING) -> int:
@@ -190,14 +198,14 @@ class Table:
         verb, *words = line.words
         if verb == "wait":
             self.now_ns += int(words[0]) * SECOND_NS
-            return self._written(self.give(Tick()).reply)
+            return self.written(self.give(Tick()).reply)
         if verb in ("buy", "sell"):
             command: Command = self._order(line.who, verb, words)
         else:
             command = COMMANDS[verb](self, line.who, words)
         own = self.accounts.get(line.who, HOUSE)
         sender = own if isinstance(command, PlaceOrder | CancelOrder | CancelAll | AmendOrder) else HOUSE
-        return self._written(self.give(command, sender).reply)
+        return self.written(self.give(command, sender).reply)
 
     def has(self, name: str) -> list[str]:
         """What somebody has: cash, then gold."""
@@ -215,8 +223,9 @@ class Table:
                     assert self._state(int(name[1:])) == told[0], line.text
                     told = told[1:]
                 else:
-                    assert [name, *self.has(name)] == [name, *told[:2]], line.text
-                    told = told[2:]
+                    has = self.has(name)
+                    assert [name, *has] == [name, *told[: len(has)]], line.text
+                    told = told[len(has) :]
 
     def order_id(self, number: str) -> int:
         """The id of order ``#1``, ``#2``…; of nobody's when there was none such."""
@@ -248,7 +257,8 @@ class Table:
         account_id = self.accounts.get(who, 999_999)
         return PlaceOrder(account_id, symbol, Side.BUY if side == "buy" else Side.SELL, **fields)
 
-    def _written(self, reply: Reply) -> str:
+    def written(self, reply: Reply) -> str:
+        """An answer as tables write it."""
         match reply:
             case Refused(code):
                 return code
@@ -313,7 +323,8 @@ def _limit(table: Table, who: str, words: list[str]) -> SetLimit:
         LimitScope.SYMBOL: "GOLDCASH",
         LimitScope.PLATFORM: "",
     }[scope]
-    about = {LimitName.MAX_OPEN_ORDERS: "", LimitName.MAX_POSITION: "GOLDCASH"}.get(name, "CASH")
+    of_a_symbol = (LimitName.MAX_POSITION, LimitName.MAX_LEVERAGE)
+    about = "" if name is LimitName.MAX_OPEN_ORDERS else "GOLDCASH" if name in of_a_symbol else "CASH"
     if len(words) > 3:
         about = words[3]
     return SetLimit(World.TRADING, scope, subject, name, about, None if value == "none" else int(value))
