@@ -111,14 +111,16 @@ class Hindered:
         terms = {"min_lots": 5, "max_lots": 100, "max_net_lots": 4, "guarantee_distance_ppm": 50_000} | changed
         return lambda: self.dealing.do(dealt("TINCASH", **terms))
 
-    def quote(self, *, ages: bool) -> Callable[[], object]:
-        """What makes a price of 100, and lets it become too old."""
+    def quote(self, *, ages: bool, gold_stays: bool = False) -> Callable[[], object]:
+        """What makes a price of 100, and lets it become too old; that of gold may be told once more."""
 
         def quoted() -> None:
             self.dealing.now_ns += 11 * SECOND_NS
             self.dealing.quote(100)
             self.dealing.quote(100, symbol="TINCASH")
             self.dealing.now_ns += 11 * SECOND_NS if ages else 0
+            if gold_stays:
+                self.dealing.quote(100)
 
         return quoted
 
@@ -212,7 +214,7 @@ def test_an_open_is_refused_for_the_first_reason() -> None:
             ({"position_id": 0, "symbol": "GOLDCASH", "mode": MarginMode.ISOLATED}, Refusal.LEVELS_NOT_ALLOWED),
             (on_guaranteed | {"mode": MarginMode.CROSS, "stop": NO_LEVEL}, Refusal.GUARANTEE_STANDS),
             ({"position_id": 0, "symbol": "TINCASH", "leverage": 51} | levels, Refusal.NO_QUOTE),
-            (there.quote(ages=True), Refusal.STALE_QUOTE),
+            (there.quote(ages=True, gold_stays=True), Refusal.STALE_QUOTE),
             ({"expected_price": 99 * TICK, "slippage_ppm": 10_101}, Refusal.STALE_QUOTE),
             (there.quote(ages=False), Refusal.SLIPPAGE),
             ({"slippage_ppm": 10_102}, Refusal.BAD_LEVEL),
