@@ -63,15 +63,15 @@ DESK_DAMAGE = {
     ): "has opened 0 atoms and closed 0, and its fills",
     ("fills", "UPDATE desk_positions SET realised = realised - 1"): "has opened 1000000 atoms",
     ("fills", "UPDATE desk_positions SET covered = covered + 1"): "has opened 1000000 atoms",
-    ("desk ledger", "UPDATE desk_positions SET realised = realised + 1"): "says 80001, 0, 0 and 0 atoms",
-    ("desk ledger", "DELETE FROM desk_positions"): "its ledger entries come to 80000, 0, 0 and 0",
+    ("payments", "UPDATE desk_positions SET realised = realised + 1"): "says 80001, 0, 0 and 0 atoms",
+    ("payments", "DELETE FROM desk_positions"): "its ledger entries come to 80000, 0, 0 and 0",
     ("receipts", "UPDATE stop_outs SET positions = '{}'"): "lists the positions  and 5000000 atoms covered",
     ("receipts", "UPDATE stop_outs SET desk_paid = 0"): "and 0 atoms covered, and its fills say {",
     ("receipts", "DELETE FROM stop_outs"): "lists the positions  and  atoms covered, and its fills say {",
-    ("desk references", "DELETE FROM desk_terms"): "2 of desk_positions name no row of desk_terms",
-    ("desk references", "DELETE FROM desk_positions"): "4 of desk_fills name no row of desk_positions",
-    ("desk references", "DELETE FROM desk_entries"): "1 of stop_outs name no row of desk_entries",
-    ("desk references", "DELETE FROM accounts"): "2 of desk_entries name no row of accounts; 2 of desk_positions",
+    ("desk", "DELETE FROM desk_terms"): "2 of desk_positions name no row of desk_terms",
+    ("desk", "DELETE FROM desk_positions"): "4 of desk_fills name no row of desk_positions",
+    ("desk", "DELETE FROM desk_entries"): "1 of stop_outs name no row of desk_entries",
+    ("desk", "DELETE FROM accounts"): "2 of desk_entries name no row of accounts; 2 of desk_positions",
 }
 
 
