@@ -15,7 +15,7 @@ IDS = st.integers(1, 12)
 
 @given(st.booleans(), st.lists(st.tuples(st.sampled_from(("wait", "leave", "price")), IDS, TICKS), max_size=60))
 def test_a_watch_finds_who_waits_by_level_and_id(
-    is_rising: bool,  # noqa: FBT001 - drawn
+    is_rising: bool,  # noqa: FBT001 - drawn by Hypothesis
     acts: list[tuple[str, int, int]],
 ) -> None:
     waiting: dict[int, int] = {}
@@ -81,7 +81,7 @@ class NaiveTrails:
     ),
 )
 def test_trailing_stops_stand_where_each_by_itself_would(
-    is_long: bool,  # noqa: FBT001 - drawn
+    is_long: bool,  # noqa: FBT001 - drawn by Hypothesis
     acts: list[tuple[str, int, int]],
 ) -> None:
     trails, naive = Trails(is_long=is_long), NaiveTrails(1 if is_long else -1)
