@@ -181,7 +181,7 @@ CALLS: dict[str, tuple[Make, Rule] | None] = {
     "GET /api/v1/orders": (reading("/orders?account_id={account}"), OWN),
     "GET /api/v1/orders/{order_id:str}": (reading_an_order, Rule(OK, "unknown_order", OK)),
     "GET /api/v1/trades": (reading("/trades?account_id={account}"), OWN),
-    "GET /api/v1/positions": (reading("/positions?account_id={account}"), OWN),
+    "GET /api/v1/holdings": (reading("/holdings?account_id={account}"), OWN),
     "GET /api/v1/results": (reading("/results"), FOR_ONESELF),
     "GET /api/v1/reports/symbols": (reading("/reports/symbols"), OPERATING),
     "GET /api/v1/reports/leaders": (reading("/reports/leaders"), OPERATING),

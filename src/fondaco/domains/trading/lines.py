@@ -1,4 +1,4 @@
-"""What is told of accounts, orders, trades and positions: one struct for a row of each, decimals and times as text."""
+"""What is told of accounts, orders, trades and holdings: one struct for a row of each, decimals and times as text."""
 
 from typing import Literal
 
@@ -90,7 +90,7 @@ class TradeLine(msgspec.Struct, frozen=True, gc=False):
     created_at: str
 
 
-class PositionLine(msgspec.Struct, frozen=True, gc=False):
+class HoldingLine(msgspec.Struct, frozen=True, gc=False):
     """What was bought and not sold again, at what cost, and what it has earned and would earn at the last price."""
 
     id: int

@@ -59,7 +59,7 @@ SELECT l.* FROM accounts a CROSS JOIN LATERAL ({buys} UNION ALL {sells}) l
 WHERE {whose} ORDER BY l.created_at DESC, l.symbol DESC, l.trade_id DESC, l.side DESC LIMIT %(limit)s
 """
 
-_POSITIONS: Final = """
+_HOLDINGS: Final = """
 SELECT l.* FROM accounts a CROSS JOIN LATERAL (
     SELECT p.id, p.account_id, p.symbol, p.side, p.status, p.quantity, p.cost, p.average_entry_price, p.realized_pnl,
         p.unrealized_pnl, p.pnl_currency, p.opened_at, p.updated_at, p.closed_at
@@ -84,8 +84,8 @@ ORDERS_OF_ACCOUNT: Final = _ORDERS.format(order=_ORDER, whose=_OF_ACCOUNT)
 ORDERS_OF_USER: Final = _ORDERS.format(order=_ORDER, whose=_OF_USER)
 TRADES_OF_ACCOUNT: Final = _sides(_OF_ACCOUNT)
 TRADES_OF_USER: Final = _sides(_OF_USER)
-POSITIONS_OF_ACCOUNT: Final = _POSITIONS.format(whose=_OF_ACCOUNT)
-POSITIONS_OF_USER: Final = _POSITIONS.format(whose=_OF_USER)
+HOLDINGS_OF_ACCOUNT: Final = _HOLDINGS.format(whose=_OF_ACCOUNT)
+HOLDINGS_OF_USER: Final = _HOLDINGS.format(whose=_OF_USER)
 
 ORDER: Final = f"SELECT {_ORDER} FROM v_orders o WHERE o.id = %(id)s AND (%(all)s OR o.user_id = %(user_id)s)"  # noqa: S608 - a text of ours
 SYMBOL: Final = """

@@ -1,4 +1,4 @@
-"""The endpoints that tell what has become of accounts, orders, trades and positions."""
+"""The endpoints that tell what has become of accounts, orders, trades and holdings."""
 
 from typing import Final
 
@@ -15,14 +15,14 @@ from fondaco.domains.trading import history
 from fondaco.domains.trading.history import (
     EntryFilter,
     EntryPlace,
+    HoldingFilter,
+    HoldingPlace,
     OrderFilter,
     OrderPlace,
-    PositionFilter,
-    PositionPlace,
     TradeFilter,
     TradePlace,
 )
-from fondaco.domains.trading.lines import AccountLine, BalanceLine, EntryLine, OrderLine, PositionLine, TradeLine
+from fondaco.domains.trading.lines import AccountLine, BalanceLine, EntryLine, HoldingLine, OrderLine, TradeLine
 from fondaco.engine.reading import Tables
 from fondaco.gateways.rest.accounts import ACCOUNT
 from fondaco.gateways.rest.bodies import success
@@ -53,7 +53,7 @@ from fondaco.infra.rows import iso
 
 AFTER_ORDER: Final = cursor(OrderPlace(EXAMPLE_TIME, 1005))
 AFTER_TRADE: Final = cursor(TradePlace(EXAMPLE_TIME, "BTCUSDT", 1, "buy"))
-AFTER_POSITION: Final = cursor(PositionPlace(EXAMPLE_TIME, 1006))
+AFTER_HOLDING: Final = cursor(HoldingPlace(EXAMPLE_TIME, 1006))
 AFTER_ENTRY: Final = cursor(EntryPlace(EXAMPLE_TIME, 8))
 STATE: Final = word("state", "Only orders in this state.", OrderState)
 IS_OPEN: Final = yes_or_no("open", "Only what is still open, or only what has ended; both when left out.")
@@ -115,11 +115,11 @@ class Trades(msgspec.Struct, frozen=True):
     next: str | None
 
 
-class Positions(msgspec.Struct, frozen=True):
-    """Positions, newest first; `next` is the cursor of the next page."""
+class Holdings(msgspec.Struct, frozen=True):
+    """Holdings, newest first; `next` is the cursor of the next page."""
 
     seq: int
-    positions: list[PositionLine]
+    holdings: list[HoldingLine]
     next: str | None
 
 
@@ -172,7 +172,7 @@ EXAMPLE_TRADE: Final = TradeLine(
     realized_pnl=None,
     created_at=_TIME,
 )
-EXAMPLE_POSITION: Final = PositionLine(
+EXAMPLE_HOLDING: Final = HoldingLine(
     id=1006,
     account_id=1000,
     symbol="BTCUSDT",
@@ -334,28 +334,28 @@ async def list_trades(request: Call, actor: NamedDependency[Actor], tables: Name
 
 
 @get(
-    "/api/v1/positions",
-    operation_class=operation(ANY_ACCOUNT, ANY_WORLD, ANY_SYMBOL, IS_OPEN, LIMIT, AFTER_POSITION, AFTER_SEQ),
-    operation_id="positions",
-    summary="Positions",
+    "/api/v1/holdings",
+    operation_class=operation(ANY_ACCOUNT, ANY_WORLD, ANY_SYMBOL, IS_OPEN, LIMIT, AFTER_HOLDING, AFTER_SEQ),
+    operation_id="holdings",
+    summary="Holdings",
     description="What you bought and have not sold again, and what was earned by selling, newest first.",
     tags=["trading"],
     security=SIGNED_IN,
     responses=success(
-        Positions, "Positions, newest first.", Positions(4711, [EXAMPLE_POSITION], str(AFTER_POSITION.example))
+        Holdings, "Holdings, newest first.", Holdings(4711, [EXAMPLE_HOLDING], str(AFTER_HOLDING.example))
     )
     | documented(*LISTED, "bad_flag")
     | refusals(Refusal.UNKNOWN_ACCOUNT, Refusal.UNKNOWN_SYMBOL),
 )
-async def list_positions(request: Call, actor: NamedDependency[Actor], tables: NamedDependency[Tables]) -> Positions:
-    """`GET /api/v1/positions`."""
+async def list_holdings(request: Call, actor: NamedDependency[Actor], tables: NamedDependency[Tables]) -> Holdings:
+    """`GET /api/v1/holdings`."""
     query = read_listed(request)
-    is_open, after = IS_OPEN.read_or(query, None), AFTER_POSITION.read_or(query, None)
+    is_open, after = IS_OPEN.read_or(query, None), AFTER_HOLDING.read_or(query, None)
     limit = LIMIT.read_or(query, DEFAULT_PAGE)
     async with tables.read(AFTER_SEQ.read_or(query, 0)) as (connection, seq):
         whose = await whose_of(connection, actor, query)
-        which = PositionFilter(await symbol_of(connection, whose.world, query), is_open)
-        return Positions(seq, *await history.positions(connection, whose, which, after, limit))
+        which = HoldingFilter(await symbol_of(connection, whose.world, query), is_open)
+        return Holdings(seq, *await history.holdings(connection, whose, which, after, limit))
 
 
 HANDLERS: tuple[HTTPRouteHandler, ...] = (
@@ -366,5 +366,5 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     list_orders,
     one_order,
     list_trades,
-    list_positions,
+    list_holdings,
 )

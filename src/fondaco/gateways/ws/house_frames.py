@@ -92,10 +92,10 @@ class BalanceItem(msgspec.Struct, frozen=True, gc=False):
     held: str
 
 
-class PositionItem(msgspec.Struct, frozen=True, gc=False):
+class HoldingItem(msgspec.Struct, frozen=True, gc=False):
     """What the account has bought of a symbol and not sold again; of a quantity of 0 it has ended."""
 
-    position_id: int
+    holding_id: int
     symbol: str
     quantity: str
     cost: str
@@ -111,15 +111,15 @@ class EffectItem(msgspec.Struct, frozen=True, omit_defaults=True):
     orders: list[OrderItem] = []
     trades: list[OwnTradeItem] = []
     balances: list[BalanceItem] = []
-    positions: list[PositionItem] = []
+    holdings: list[HoldingItem] = []
 
 
 class AccountData(msgspec.Struct, frozen=True):
-    """An account: what it has, and the orders and positions that have not ended."""
+    """An account: what it has, and the orders and holdings that have not ended."""
 
     balances: list[BalanceItem]
     orders: list[OrderItem]
-    positions: list[PositionItem]
+    holdings: list[HoldingItem]
 
 
 class HouseSnapshot(msgspec.Struct, frozen=True, tag_field="type", tag="snapshot"):
@@ -186,7 +186,7 @@ def account_data(seen: AccountSeen, live: LiveHouse) -> AccountData:
     return AccountData(
         [_balance_item(each, live) for each in seen.balances],
         [_order_item(each, _terms(live, each.world, each.symbol)) for each in seen.orders],
-        [_position_item(each, _terms(live, each.world, each.symbol)) for each in seen.positions],
+        [_holding_item(each, _terms(live, each.world, each.symbol)) for each in seen.positions],
     )
 
 
@@ -199,7 +199,7 @@ def effect_items(effects: Iterable[Effect], account_id: int, live: LiveHouse) ->
             [_order_item(order, _terms(live, order.world, order.symbol)) for order in each.orders.values()],
             [item for trade in each.trades for item in _own_trade_items(trade, account_id, live)],
             [_balance_item(balance, live) for balance in each.balances],
-            [_position_item(position, _terms(live, position.world, position.symbol)) for position in each.positions],
+            [_holding_item(position, _terms(live, position.world, position.symbol)) for position in each.positions],
         )
         for each in effects
     ]
@@ -269,9 +269,9 @@ def _balance_item(balance: BalanceChanged, live: LiveHouse) -> BalanceItem:
     return BalanceItem(balance.asset, format_atoms(balance.available, scale), format_atoms(balance.held, scale))
 
 
-def _position_item(position: Position, terms: Terms) -> PositionItem:
+def _holding_item(position: Position, terms: Terms) -> HoldingItem:
     scale = terms.instrument.price_scale
-    return PositionItem(
+    return HoldingItem(
         position.position_id,
         position.symbol,
         _quantity(terms, position.lots),
