@@ -1,6 +1,7 @@
 """What other domains and the gateways may know of trading."""
 
 from fondaco.domains.trading.accounts import AccountService
+from fondaco.domains.trading.amounts import moment_ns, positive_atoms
 from fondaco.domains.trading.desk import MAX_KEY, Desk
 from fondaco.domains.trading.errors import (
     BadAmountError,
@@ -10,18 +11,33 @@ from fondaco.domains.trading.errors import (
     TradingError,
 )
 from fondaco.domains.trading.governing import GoverningService
+from fondaco.domains.trading.history import MAX_PAGE, Whose
 from fondaco.domains.trading.service import BatchAnswer, TradingService
+from fondaco.domains.trading.shapes import Amount, Answered, Asked, Id, Moment, Price, Quantity, Symbol, decimal
 
 __all__ = [
     "MAX_KEY",
+    "MAX_PAGE",
     "AccountService",
+    "Amount",
+    "Answered",
+    "Asked",
     "BadAmountError",
     "BatchAnswer",
     "Desk",
     "GoverningService",
+    "Id",
+    "Moment",
     "NotYoursError",
     "OperatorsOnlyError",
+    "Price",
+    "Quantity",
     "RefusedError",
+    "Symbol",
     "TradingError",
     "TradingService",
+    "Whose",
+    "decimal",
+    "moment_ns",
+    "positive_atoms",
 ]

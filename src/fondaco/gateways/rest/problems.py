@@ -15,6 +15,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
+from msgspec import UNSET, UnsetType
 
 from fondaco.core.refusals import SENTENCES, Refusal
 from fondaco.domains.trading.api import BadAmountError, NotYoursError, RefusedError, TradingError
@@ -128,11 +129,13 @@ class RefusalProblem(Problem, frozen=True):
     """What the engine refused: its `code` is one of docs/refusals.md.
 
     `seq` is the number of the refused command, 0 when the house knew before the engine was asked; `duplicate` says that
-    the same command was refused before.
+    the same command was refused before. Where margin was short, `required` and `available` say how much.
     """
 
     seq: int
     duplicate: bool
+    required: str | UnsetType = UNSET
+    available: str | UnsetType = UNSET
 
 
 class ProblemError(Exception):
@@ -170,7 +173,11 @@ def refusal_problem(error: RefusedError) -> RefusalProblem:
     code = error.refusal.value
     title = code.replace("_", " ").capitalize()
     status = status_of(error.refusal)
-    return RefusalProblem(f"urn:fondaco:refusal:{code}", title, status, str(error), code, error.seq, error.is_duplicate)
+    kind = f"urn:fondaco:refusal:{code}"
+    made = RefusalProblem(kind, title, status, str(error), code, error.seq, error.is_duplicate)
+    if error.required is None or error.available is None:
+        return made
+    return msgspec.structs.replace(made, required=error.required, available=error.available)
 
 
 def _with_retry(made: Problem, headers: Mapping[str, str]) -> dict[str, str]:

@@ -199,7 +199,7 @@ def effect_items(effects: Iterable[Effect], account_id: int, live: LiveHouse) ->
             [_order_item(order, _terms(live, order.world, order.symbol)) for order in each.orders.values()],
             [item for trade in each.trades for item in _own_trade_items(trade, account_id, live)],
             [_balance_item(balance, live) for balance in each.balances],
-            [_holding_item(position, _terms(live, position.world, position.symbol)) for position in each.positions],
+            [_holding_item(holding, _terms(live, holding.world, holding.symbol)) for holding in each.holdings],
         )
         for each in effects
     ]
