@@ -11,6 +11,8 @@ from fondaco.core.commands import (
     SetRules,
     TripBreaker,
 )
+from fondaco.core.desk import running
+from fondaco.core.desk.desk import CloseRun
 from fondaco.core.events import AssetListed, InstrumentClosed, InstrumentListed, RulesSet
 from fondaco.core.exchange.ending import begin
 from fondaco.core.exchange.market import Market
@@ -61,7 +63,7 @@ def list_instrument(house: House, command: ListInstrument) -> Reply:
 
 
 def close_instrument(house: House, command: CloseInstrument) -> Reply:
-    """End a market and take back all that stands there."""
+    """End a market: take back all orders that stand there, and close what the desk has in it."""
     market = house.markets.get((command.world, command.symbol))
     if market is None:
         return Refused(Refusal.UNKNOWN_SYMBOL)
@@ -71,6 +73,8 @@ def close_instrument(house: House, command: CloseInstrument) -> Reply:
     house.log.emit(InstrumentClosed(command.world, command.symbol))
     work = Work(0, command.world, command.symbol, house.last_id, CloseReason.INSTRUMENT_CLOSED)
     count = begin(house, work)
+    if (command.world, command.symbol) in house.desk.books:
+        running.begin(house, CloseRun(command.world, command.symbol))
     return OrdersCancelled(count, goes_on=bool(house.works) and house.works[-1] is work)
 
 

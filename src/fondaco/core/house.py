@@ -10,17 +10,29 @@ from typing import Final
 
 import msgspec
 
+from fondaco.core.desk.desk import Desk
 from fondaco.core.eventlog import EventLog
 from fondaco.core.exchange.market import Market
-from fondaco.core.ledger import Ledger
+from fondaco.core.ledger import MAX_TOTAL, Ledger
 from fondaco.core.refusals import Refusal
-from fondaco.core.state import FIRST_ID, OUTSIDE_ACCOUNT, Account, Breaker, Limit, Order, Position, User
+from fondaco.core.state import (
+    DESK_ACCOUNT,
+    FIRST_ID,
+    MAY_OWE,
+    OUTSIDE_ACCOUNT,
+    Account,
+    Breaker,
+    Limit,
+    Order,
+    Position,
+    User,
+)
 from fondaco.core.vocabulary import AccountStatus, CloseReason, LimitName, LimitScope, OrderState, UserStatus, World
 
 MAX_ACCOUNTS_PER_USER: Final = 1_000
 DAY_NS: Final = 86_400_000_000_000
 
-BREAKER_ENDS, ORDER_EXPIRES = 0, 1
+BREAKER_ENDS, ORDER_EXPIRES, ENTRY_EXPIRES = 0, 1, 2
 """Kinds of what can fall due, in the order in which they are done at one moment."""
 LEAST_DUE: Final = 1_024
 """Reminders that are never looked through for those that have ended."""
@@ -52,6 +64,7 @@ class House:
         "clear_due_at",
         "client_ids",
         "client_ids_by_age",
+        "desk",
         "due",
         "fired",
         "forgotten_seq",
@@ -74,8 +87,9 @@ class House:
     def __init__(self) -> None:
         self.log = EventLog()
         self.ledger = Ledger(self.log)
-        for account_id in OUTSIDE_ACCOUNT.values():
+        for account_id in MAY_OWE:
             self.ledger.allow_negative(account_id)
+        self.desk = Desk()
         self.seq = 0
         self.now_ns = 0
         self.rules_version = 1
@@ -120,9 +134,22 @@ class House:
         """Have something fall due. Most of what is due long after has ended by then, so it is cleared out at times."""
         heapq.heappush(self.due, (at_ns, kind, id_))
         if len(self.due) >= self.clear_due_at:
-            self.due = [entry for entry in self.due if entry[1] == BREAKER_ENDS or entry[2] in self.orders]
+            self.due = [entry for entry in self.due if self._may_be_due(entry[1], entry[2])]
             heapq.heapify(self.due)
             self.clear_due_at = 2 * len(self.due) + LEAST_DUE
+
+    def _may_be_due(self, kind: int, id_: int) -> bool:
+        return kind == BREAKER_ENDS or id_ in (self.orders if kind == ORDER_EXPIRES else self.desk.entries)
+
+    def has_room(self, world: World, asset: str, amount: int) -> bool:
+        """Whether so much more may come in, or be won at the desk, without any balance ever leaving `MAX_TOTAL`.
+
+        Nobody can have more than what has come in and what the desk has lost and could still lose.
+        """
+        came_in = -self.ledger.balance(OUTSIDE_ACCOUNT[world], asset).total
+        won = self.ledger.balance(DESK_ACCOUNT[world], asset).total
+        could_lose = self.desk.reserves.get((world, asset), 0)
+        return came_in + max(0, could_lose - won) + amount <= MAX_TOTAL
 
     def acting_account(self, account_id: int) -> Account | Refusal:
         """An account that may act, or why it may not: place an order, withdraw, transfer (BHC-22)."""
@@ -178,6 +205,11 @@ class House:
         for position in self.touched_positions.values():
             self.log.emit_row(position)
         self.touched_positions.clear()
+        desk_positions = self.desk.touched_positions
+        if desk_positions:
+            for desk_position in desk_positions.values():
+                self.log.emit_row(desk_position)
+            desk_positions.clear()
 
     def forget_until(self, seq: int) -> None:
         """Commands up to this one are no longer remembered, so ids of orders that ended may be used again."""

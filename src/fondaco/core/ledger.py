@@ -86,7 +86,8 @@ class Posting(Message, frozen=True, tag="posting"):
     """One movement, with the totals that result (BHC-43). Amounts are atoms of the asset.
 
     ``reference`` is what it belongs to, as the code says: the trade of ``symbol`` for trades and fees, the hold for a
-    withdrawal, the account for a grant, the number of the command for everything else.
+    withdrawal, the account for a grant, the position for what the desk pays and takes, the number of the command for
+    everything else.
     """
 
     posting_id: int
@@ -213,6 +214,11 @@ class Ledger:
         credit.available += amount
         self._shrink(hold, amount)
         self._posted(hold.balance, credit, amount, code, reference, symbol)
+
+    @property
+    def touched_accounts(self) -> list[int]:
+        """Accounts whose balances were changed since they were told last; one that had several changed comes again."""
+        return [balance.account_id for balance in self._touched]
 
     def tell(self) -> None:
         """Say what has become of every balance and hold that was changed since the last time."""

@@ -4,8 +4,8 @@
 byte, in a process that has run for a month, in one that has replayed the journal, and in one loaded from a dump.
 Time, ids and randomness come in with the command; no clock, no ``hash``, no order of a set reaches a decision.
 
-Before a command, whatever has fallen due by its moment is done: breakers end, orders expire. Work that is too large for
-one command goes on first too. A command that was answered before is answered again and does nothing.
+Before a command, whatever has fallen due by its moment is done: breakers end, orders and entries expire. Work that is
+too large for one command goes on first too. A command that was answered before is answered again and does nothing.
 """
 
 import heapq
@@ -20,22 +20,33 @@ from fondaco.core.commands import (
     AdmitUser,
     AmendOrder,
     CancelAll,
+    CancelEntry,
     CancelOrder,
     CloseInstrument,
+    ClosePosition,
     Command,
     Deposit,
+    FundInsurance,
     LiftBreaker,
     ListAsset,
     ListInstrument,
+    ModifyPosition,
     OpenAccount,
+    OpenPosition,
+    PlaceEntry,
     PlaceHold,
     PlaceOrder,
     ReleaseHold,
     RequestWithdrawal,
     ResetDemo,
+    Rollover,
     SetAccountStatus,
+    SetDeskRules,
+    SetDeskTerms,
     SetLimit,
+    SetQuote,
     SetRules,
+    SetSwapFree,
     SettleWithdrawal,
     SetUserStatus,
     Submission,
@@ -44,6 +55,14 @@ from fondaco.core.commands import (
     TripBreaker,
     decode_command,
 )
+from fondaco.core.desk import entries as desk_entries
+from fondaco.core.desk import governing as desk_governing
+from fondaco.core.desk import running
+from fondaco.core.desk.accounts import look_at_touched
+from fondaco.core.desk.closing import close_position
+from fondaco.core.desk.entries import place_entry
+from fondaco.core.desk.modifying import modify_position
+from fondaco.core.desk.opening import open_position
 from fondaco.core.eventlog import EventLog
 from fondaco.core.events import Began
 from fondaco.core.exchange.amending import amend
@@ -51,19 +70,17 @@ from fondaco.core.exchange.ending import cancel, cancel_all, take_back, work_on
 from fondaco.core.exchange.market import MAX_TOUCHED
 from fondaco.core.exchange.placing import place
 from fondaco.core.exchange.waking import fire
-from fondaco.core.house import BREAKER_ENDS, House
+from fondaco.core.house import BREAKER_ENDS, ENTRY_EXPIRES, House
 from fondaco.core.ledger import BalanceChanged
 from fondaco.core.refusals import Refusal
 from fondaco.core.remembered import Memory
 from fondaco.core.replies import DONE, Answer, Refused, Reply
 from fondaco.core.state import Order, Position
 from fondaco.core.texts import MAX_ID, is_text
-from fondaco.core.vocabulary import CloseReason, OrderState, World
+from fondaco.core.vocabulary import CloseReason, Closing, EntryState, OrderState, World
 
 MAX_LIFETIME_NS: Final = 60_000_000_000
 """How far ahead a command's ``not_after_ns`` may lie. What may still come in time must be remembered."""
-_BY_OWNER: Final = CloseReason.CANCELLED_BY_OWNER
-_BY_HOUSE: Final = CloseReason.CANCELLED_BY_HOUSE
 
 _HANDLERS: Final[dict[type, Callable[[House, Any], Reply]]] = {
     AdmitUser: people.admit_user,
@@ -86,13 +103,23 @@ _HANDLERS: Final[dict[type, Callable[[House, Any], Reply]]] = {
     RequestWithdrawal: treasury.request_withdrawal,
     ResetDemo: people.reset_demo,
     Transfer: treasury.transfer,
+    SetDeskTerms: desk_governing.set_desk_terms,
+    SetDeskRules: desk_governing.set_desk_rules,
+    SetSwapFree: desk_governing.set_swap_free,
+    FundInsurance: desk_governing.fund_insurance,
+    OpenPosition: open_position,
+    ModifyPosition: modify_position,
+    PlaceEntry: place_entry,
+    Rollover: running.rollover,
 }
 """What does each command, those apart that `_TAKING_BACK` is for. A `Tick` has nothing of its own to do."""
-_TAKING_BACK: Final[dict[type, Callable[[House, Any, CloseReason], Reply]]] = {
-    CancelOrder: cancel,
-    CancelAll: cancel_all,
+_TAKING_BACK: Final[dict[type, tuple[Callable[[House, Any, Any], Reply], str, str]]] = {
+    CancelOrder: (cancel, CloseReason.CANCELLED_BY_OWNER, CloseReason.CANCELLED_BY_HOUSE),
+    CancelAll: (cancel_all, CloseReason.CANCELLED_BY_OWNER, CloseReason.CANCELLED_BY_HOUSE),
+    CancelEntry: (desk_entries.cancel_entry, desk_entries.BY_OWNER, desk_entries.BY_HOUSE),
+    ClosePosition: (close_position, Closing.OWNER, Closing.HOUSE),
 }
-"""Those that say who asked."""
+"""Those that say who asked: the reason when it was the owner, and when it was the house."""
 
 _NOT_REMEMBERED: Final = frozenset({Refusal.EXPIRED_IN_QUEUE, Refusal.LIFETIME_TOO_LONG, Refusal.BAD_COMMAND_ID})
 """Refusals of a command as it was sent, not of what it wants: the same id may be sent again."""
@@ -143,7 +170,7 @@ class Machine:
     def has_due(self, now_ns: int) -> bool:
         """Whether something is to be done at this moment though nobody asks for it."""
         house = self.house
-        return bool(house.fired or house.works or (house.due and house.due[0][0] <= now_ns))
+        return bool(house.fired or house.works or house.desk.runs or (house.due and house.due[0][0] <= now_ns))
 
     def balances_of(self, account_id: int) -> list[BalanceChanged]:
         """What an account has, by asset."""
@@ -184,11 +211,13 @@ class Machine:
         assert now_ns % 1_000 == 0
         house.seq, house.now_ns = seq, now_ns
         house.log.emit(Began(seq, now_ns))
-        if house.fired or house.works or (house.due and house.due[0][0] <= now_ns):
+        if house.fired or house.works or house.desk.runs or (house.due and house.due[0][0] <= now_ns):
             self._catch_up()
         if command is None:
             command = decode_command(submission.body)
         answer = self._answer(submission, command)
+        if house.desk.cross:
+            look_at_touched(house)
         house.tell()
         house.log.emit(answer.reply)
         forgotten = self._memory.forget(now_ns)
@@ -200,6 +229,8 @@ class Machine:
         house = self.house
         if type(command) is Tick:
             return Answer(house.seq, is_duplicate=False, reply=DONE)
+        if type(command) is SetQuote:
+            return Answer(house.seq, is_duplicate=False, reply=self._quote(submission, command))
         body = bytes(submission.body)
         found = self._memory.find(submission)
         if found is not None:
@@ -228,8 +259,17 @@ class Machine:
             return Refused(Refusal.HOUSE_ONLY)
         taking_back = _TAKING_BACK.get(type(command))
         if taking_back is not None:
-            return taking_back(house, command, _BY_HOUSE if sender == HOUSE else _BY_OWNER)
+            take_back_for, by_owner, by_house = taking_back
+            return take_back_for(house, command, by_house if sender == HOUSE else by_owner)
         return _HANDLERS[type(command)](house, command)
+
+    def _quote(self, submission: Submission, command: SetQuote) -> Reply:
+        """A quote is not remembered: there are many, and one that comes again changes nothing."""
+        if self.house.now_ns > submission.not_after_ns:
+            return Refused(Refusal.EXPIRED_IN_QUEUE)
+        if submission.account_id != HOUSE:
+            return Refused(Refusal.HOUSE_ONLY)
+        return running.quote(self.house, command)
 
     def _catch_up(self) -> None:
         """Do what has fallen due and what was left over, as much as one command may touch."""
@@ -237,16 +277,28 @@ class Machine:
         left = MAX_TOUCHED - fire(house, MAX_TOUCHED)
         while house.works and left > 0:
             left -= work_on(house, left)
+        if house.desk.runs:
+            running.go_on(house)
         while left > 0 and house.due and house.due[0][0] <= house.now_ns:
             _, kind, id_ = heapq.heappop(house.due)
             # What has ended already counts for nothing: a machine loaded from a dump has no reminder of it.
-            left -= self._end_breaker(id_) if kind == BREAKER_ENDS else self._expire(id_)
+            if kind == BREAKER_ENDS:
+                left -= self._end_breaker(id_)
+            else:
+                left -= self._expire_entry(id_) if kind == ENTRY_EXPIRES else self._expire(id_)
 
     def _end_breaker(self, breaker_id: int) -> bool:
         for breaker in self.house.breakers.values():
             if breaker.breaker_id == breaker_id:
                 return governing.lift(self.house, breaker.world, breaker.symbol)
         return False
+
+    def _expire_entry(self, entry_id: int) -> bool:
+        entry = self.house.desk.entries.get(entry_id)
+        if entry is None:
+            return False
+        desk_entries.end_entry(self.house, entry, EntryState.EXPIRED, desk_entries.TIME_PASSED)
+        return True
 
     def _expire(self, order_id: int) -> bool:
         order = self.house.orders.get(order_id)

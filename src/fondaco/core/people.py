@@ -50,7 +50,17 @@ def open_account(house: House, command: OpenAccount) -> Reply:
     refusal = _grant_refusal(house, command.world, command.currency, command.grant)
     if refusal is not None:
         return Refused(refusal)
-    return _opened(house, command.user_id, command.world, command.kind, command.currency, command.grant)
+    blank = Account(
+        0,
+        command.user_id,
+        0,
+        command.world,
+        command.kind,
+        command.currency,
+        AccountStatus.ACTIVE,
+        position_mode=command.position_mode,
+    )
+    return _opened(house, blank, command.grant)
 
 
 def set_account_status(house: House, command: SetAccountStatus) -> Reply:
@@ -68,14 +78,17 @@ def set_account_status(house: House, command: SetAccountStatus) -> Reply:
 
 
 def reset_demo(house: House, command: ResetDemo) -> Reply:
-    """Close a demo account as it is, its orders cancelled, and open a fresh one of the same kind."""
+    """Close a demo account as it is, its orders cancelled, and open a fresh one of the same kind.
+
+    Positions stand in the way: at which price they end is for their owner to choose.
+    """
     if command.grant < 0:
         return Refused(Refusal.OUT_OF_RANGE)
     account = house.acting_account(command.account_id)
     if isinstance(account, Refusal):
         return Refused(account)
     orders = house.orders_of.get(account.account_id, {})
-    if len(orders) > MAX_TOUCHED:
+    if len(orders) > MAX_TOUCHED or _is_at_desk(house, account):
         return Refused(Refusal.ACCOUNT_IN_USE)
     if account.world is not World.DEMO:
         return Refused(Refusal.WRONG_WORLD)
@@ -88,18 +101,28 @@ def reset_demo(house: House, command: ResetDemo) -> Reply:
         take_back(house, orders[order_id], OrderState.CANCELLED, CloseReason.CANCELLED_BY_OWNER)
     account.status = AccountStatus.CLOSED
     house.log.emit_row(account)
-    return _opened(house, account.user_id, account.world, account.kind, account.currency, command.grant)
+    return _opened(house, account, command.grant)
 
 
-def _opened(house: House, user_id: str, world: World, kind: AccountKind, currency: str, grant: int) -> AccountOpened:
-    number = house.users[user_id].number
-    account = Account(house.new_id(), user_id, number, world, kind, currency, AccountStatus.ACTIVE)
+def _opened(house: House, like: Account, grant: int) -> AccountOpened:
+    """A fresh account of the same user, world, kind, currency and ways of trading as another."""
+    account = Account(
+        house.new_id(),
+        like.user_id,
+        house.users[like.user_id].number,
+        like.world,
+        like.kind,
+        like.currency,
+        AccountStatus.ACTIVE,
+        position_mode=like.position_mode,
+        is_swap_free=like.is_swap_free,
+    )
     house.accounts[account.account_id] = account
-    house.accounts_of[user_id].append(account.account_id)
+    house.accounts_of[account.user_id].append(account.account_id)
     house.log.emit_row(account)
     if grant:
-        outside = house.ledger.balance(OUTSIDE_ACCOUNT[world], currency)
-        own = house.ledger.balance(account.account_id, currency)
+        outside = house.ledger.balance(OUTSIDE_ACCOUNT[account.world], account.currency)
+        own = house.ledger.balance(account.account_id, account.currency)
         house.ledger.post(outside, own, grant, PostingCode.DEMO_GRANT, account.account_id)
     return AccountOpened(account.account_id)
 
@@ -108,12 +131,18 @@ def _grant_refusal(house: House, world: World, currency: str, grant: int) -> Ref
     if not grant:
         return None
     outside = house.ledger.balance(OUTSIDE_ACCOUNT[world], currency)
-    return Refusal.BALANCE_LIMIT if outside.total - grant < -MAX_TOTAL else None
+    is_too_much = outside.total - grant < -MAX_TOTAL or not house.has_room(world, currency, grant)
+    return Refusal.BALANCE_LIMIT if is_too_much else None
 
 
 def _is_in_use(house: House, account: Account) -> bool:
-    """Whether anything stands in an account's name: orders, holds or money."""
-    if house.orders_of.get(account.account_id):
+    """Whether anything stands in an account's name: orders, positions, entries, holds or money."""
+    if house.orders_of.get(account.account_id) or _is_at_desk(house, account):
         return True
     found = (house.ledger.find(account.account_id, asset) for asset in house.assets)
     return any(balance is not None and balance.total for balance in found)
+
+
+def _is_at_desk(house: House, account: Account) -> bool:
+    """Whether an account has leveraged positions, or entries that wait to become some."""
+    return bool(house.desk.positions_of.get(account.account_id) or house.desk.entries_of.get(account.account_id))

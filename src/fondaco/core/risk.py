@@ -6,12 +6,15 @@ symbol, or of the whole platform. Were those two over the sum of all accounts, o
 A value, a position or a volume may come to its limit and not beyond.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple, TypeAlias
 
 from fondaco.core.book.vocabulary import BUY, SELL, Side
 from fondaco.core.events import RiskAlert
 from fondaco.core.exchange.market import Market
 from fondaco.core.house import DAY_NS, House
+from fondaco.core.ledger import MAX_TOTAL
 from fondaco.core.refusals import Refusal
 from fondaco.core.state import Account, Limit
 from fondaco.core.vocabulary import LimitName, LimitScope, Severity
@@ -22,6 +25,10 @@ _REFUSALS = (
     (LimitName.MAX_POSITION, Refusal.MAX_POSITION),
     (LimitName.MAX_DAILY_VOLUME, Refusal.MAX_DAILY_VOLUME),
 )
+
+
+Measured: TypeAlias = Callable[[tuple[int, ...], LimitName], int]
+"""Says what a limit's quantity would come to, over these accounts."""
 
 
 class Increase(NamedTuple):
@@ -38,7 +45,14 @@ def limit_refusal(house: House, market: Market, account: Account, increase: Incr
     """Why limits forbid so much more, if they do; staff is alerted (BHC-61)."""
     if not house.limits:
         return None
-    reached = _reached(house, market, account, increase)
+    return capped(house, market, account, _REFUSALS, partial(_measured, house, market, increase))
+
+
+def capped(
+    house: House, market: Market, account: Account, names: tuple[tuple[LimitName, Refusal], ...], measured: Measured
+) -> Refusal | None:
+    """Why one of these limits forbids what is measured, if it does; staff is alerted."""
+    reached = _reached(house, market, account, names, measured) if house.limits else None
     if reached is None:
         return None
     limit, refusal = reached
@@ -48,18 +62,20 @@ def limit_refusal(house: House, market: Market, account: Account, increase: Incr
 
 def reached_limit(house: House, market: Market, account: Account, increase: Increase) -> Refusal | None:
     """The same for an order that is only asked about: nobody is alerted."""
-    reached = _reached(house, market, account, increase)
+    reached = _reached(house, market, account, _REFUSALS, partial(_measured, house, market, increase))
     return None if reached is None else reached[1]
 
 
-def _reached(house: House, market: Market, account: Account, increase: Increase) -> tuple[Limit, Refusal] | None:
+def _reached(
+    house: House, market: Market, account: Account, names: tuple[tuple[LimitName, Refusal], ...], measured: Measured
+) -> tuple[Limit, Refusal] | None:
     """The first limit, the narrowest scope before the others, that so much more would break."""
     for scope, subject, accounts in _subjects(house, market, account):
-        for name, refusal in _REFUSALS:
+        for name, refusal in names:
             limit = house.limits.get((account.world, scope, subject, name, _about(market, name)))
             if limit is None or limit.value is None:
                 continue
-            if _measured(house, market, accounts, name, increase) > limit.value:
+            if measured(accounts, name) > limit.value:
                 return limit, refusal
     return None
 
@@ -79,12 +95,12 @@ def _subjects(house: House, market: Market, account: Account) -> tuple[tuple[Lim
 def _about(market: Market, name: LimitName) -> str:
     if name is LimitName.MAX_OPEN_ORDERS:
         return ""
-    if name is LimitName.MAX_POSITION:
+    if name in (LimitName.MAX_POSITION, LimitName.MAX_LEVERAGE):
         return market.terms.instrument.symbol
     return market.terms.instrument.quote.code
 
 
-def _measured(house: House, market: Market, accounts: tuple[int, ...], name: LimitName, increase: Increase) -> int:
+def _measured(house: House, market: Market, increase: Increase, accounts: tuple[int, ...], name: LimitName) -> int:
     """What the limit's quantity would come to."""
     if name is LimitName.MAX_OPEN_ORDERS:
         return sum(len(house.orders_of.get(each, ())) for each in accounts) + increase.orders
@@ -114,6 +130,15 @@ def traded_today(house: House, account_id: int, quote: str) -> int:
     """Quote atoms that an account has traded on this day, UTC."""
     account = house.accounts[account_id]
     return account.day_volumes.get(quote, 0) if account.volume_day == house.now_ns // DAY_NS else 0
+
+
+def count_volume(account: Account, today: int, quote: str, notional: int) -> None:
+    """Add to what an account has traded on this day, UTC."""
+    if account.volume_day != today:
+        account.volume_day = today
+        account.day_volumes = {}
+    # Beyond what a limit can say, it is no matter how far.
+    account.day_volumes[quote] = min(account.day_volumes.get(quote, 0) + notional, 2 * MAX_TOTAL - 1)
 
 
 def _alert(house: House, account: Account, limit: Limit) -> None:

@@ -12,14 +12,18 @@ from typing import Final
 
 import msgspec
 
+from fondaco.core.desk.accounts import arm
+from fondaco.core.desk.desk import Desk, QuoteRun, Run
+from fondaco.core.desk.state import DeskEntry, DeskPosition, DeskQuote
+from fondaco.core.desk.terms import DeskRules, DeskTerms
 from fondaco.core.exchange.market import Market
-from fondaco.core.house import BREAKER_ENDS, House, Work
+from fondaco.core.house import BREAKER_ENDS, ENTRY_EXPIRES, House, Work
 from fondaco.core.ledger import Hold, HoldReason, Ledger
 from fondaco.core.machine import Machine
 from fondaco.core.remembered import Memory, Remembered
-from fondaco.core.state import OUTSIDE_ACCOUNT, Account, Breaker, Limit, Order, Position, User
+from fondaco.core.state import MAY_OWE, Account, Breaker, Limit, Order, Position, User
 from fondaco.core.terms import Terms
-from fondaco.core.vocabulary import OrderState
+from fondaco.core.vocabulary import OrderState, World
 
 VERSION: Final = 1
 
@@ -54,6 +58,28 @@ class MarketRow(msgspec.Struct, array_like=True):
     anchor_ns: int
 
 
+class MarkRow(msgspec.Struct, array_like=True, gc=False):
+    """The best price that a trailing stop has seen."""
+
+    position_id: int
+    mark_ticks: int
+
+
+class DeskDump(msgspec.Struct):
+    """The desk. Which accounts are to be looked at when, and what positions wait for, follows from the rest."""
+
+    terms: list[DeskTerms] = msgspec.field(default_factory=list)
+    rules: list[DeskRules] = msgspec.field(default_factory=list)
+    quotes: list[DeskQuote] = msgspec.field(default_factory=list)
+    positions: list[DeskPosition] = msgspec.field(default_factory=list)
+    marks: list[MarkRow] = msgspec.field(default_factory=list)
+    entries: list[DeskEntry] = msgspec.field(default_factory=list)
+    warned: list[int] = msgspec.field(default_factory=list)
+    """Cross accounts whose owners were warned."""
+    paid_days: list[tuple[World, int]] = msgspec.field(default_factory=list)
+    runs: list[Run] = msgspec.field(default_factory=list)
+
+
 class Dump(msgspec.Struct):
     """Everything. New fields get defaults, so that older dumps can still be read."""
 
@@ -78,6 +104,7 @@ class Dump(msgspec.Struct):
     breakers: list[Breaker]
     client_ids: list[tuple[int, int, str, int]]
     remembered: list[Remembered]
+    desk: DeskDump = msgspec.field(default_factory=DeskDump)
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -111,6 +138,7 @@ def dump(machine: Machine) -> bytes:
             sorted(house.breakers.values(), key=lambda each: each.breaker_id),
             [(seq, account, id_, house.client_ids[account, id_]) for seq, account, id_ in house.client_ids_by_age],
             list(machine.remembered),
+            _desk_rows(house.desk),
         )
     )
 
@@ -138,6 +166,7 @@ def load(body: bytes) -> Machine:
         house.breakers[breaker.world, breaker.symbol] = breaker
         if breaker.until_ns:
             house.remind(breaker.until_ns, BREAKER_ENDS, breaker.breaker_id)
+    _load_desk(house, rows.desk)
     house.client_ids_by_age.clear()
     for seq, account_id, client_order_id, order_id in rows.client_ids:
         house.client_ids[account_id, client_order_id] = order_id
@@ -166,7 +195,7 @@ def _load_people(house: House, rows: Dump) -> None:
 
 def _load_ledger(house: House, rows: Dump) -> None:
     ledger = Ledger(house.log, rows.posting_id)
-    for account_id in OUTSIDE_ACCOUNT.values():
+    for account_id in MAY_OWE:
         ledger.allow_negative(account_id)
     for row in rows.balances:
         ledger.balance(row.account_id, row.asset).available = row.total
@@ -191,6 +220,58 @@ def _load_orders(house: House, orders: Iterable[Order]) -> None:
             market.handles[order.order_id] = placed.handle
         elif order.order_id not in fired:
             market.triggers.add(order)
+
+
+def _desk_rows(desk: Desk) -> DeskDump:
+    books = [desk.books[key] for key in sorted(desk.books)]
+    positions = [desk.positions[key] for key in sorted(desk.positions)]
+    trailing = [each for each in positions if each.trail_ticks]
+    return DeskDump(
+        [book.terms for book in books if book.terms is not None],
+        [desk.rules[world] for world in sorted(desk.rules)],
+        [book.quote for book in books if book.quote is not None],
+        positions,
+        [MarkRow(each.position_id, desk.book_of(each).mark_ticks(each)) for each in trailing],
+        [desk.entries[key] for key in sorted(desk.entries)],
+        [account_id for account_id in sorted(desk.cross) if desk.cross[account_id].is_warned],
+        [(world, desk.paid_days[world]) for world in sorted(desk.paid_days)],
+        list(desk.runs),
+    )
+
+
+def _load_desk(house: House, rows: DeskDump) -> None:
+    desk = house.desk
+    for terms in rows.terms:
+        desk.open_book(house.markets[terms.world, terms.symbol].terms).terms = terms
+    desk.rules = {rules.world: rules for rules in rows.rules}
+    desk.paid_days = dict(rows.paid_days)
+    for quote in rows.quotes:
+        book = desk.books[quote.world, quote.symbol]
+        book.quote, book.newest_ns = quote, quote.received_ns
+    desk.runs = deque(rows.runs)
+    for run in rows.runs:
+        if isinstance(run, QuoteRun):
+            desk.books[run.quote.world, run.quote.symbol].newest_ns = run.quote.received_ns
+    _load_stakes(house, rows)
+
+
+def _load_stakes(house: House, rows: DeskDump) -> None:
+    """Positions and entries, and what they wait for."""
+    desk = house.desk
+    marks = {row.position_id: row.mark_ticks for row in rows.marks}
+    for position in rows.positions:
+        desk.add_position(position)
+        desk.book_of(position).arm(position, marks.get(position.position_id, 0))
+    for entry in rows.entries:
+        desk.add_entry(entry)
+        if entry.expires_ns:
+            house.remind(entry.expires_ns, ENTRY_EXPIRES, entry.entry_id)
+    for account_id in rows.warned:
+        desk.cross[account_id].is_warned = True
+    for account_id in sorted(desk.cross):
+        arm(house, desk.cross[account_id])
+    for key in sorted(desk.books):
+        desk.books[key].settle_bounds()
 
 
 def _hold_row(hold: Hold) -> HoldRow:

@@ -34,6 +34,8 @@ DESK_ACCOUNT: Final = {World.TRADING: 7, World.DEMO: 8, World.EXTERNAL: 9}
 """The other side of every leveraged position: what clients lose it wins. It may owe."""
 INSURANCE_ACCOUNT: Final = {World.TRADING: 10, World.DEMO: 11, World.EXTERNAL: 12}
 """Pays first for what a client loses beyond what it has."""
+MAY_OWE: Final = (*OUTSIDE_ACCOUNT.values(), *DESK_ACCOUNT.values())
+"""Accounts whose balances may be below zero."""
 
 NEXT_STATES: Final = {
     OrderState.PENDING: {

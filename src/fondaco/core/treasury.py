@@ -5,6 +5,7 @@ Only the house says that money came in. What shall go out is held first, and the
 """
 
 from fondaco.core.commands import Deposit, PlaceHold, ReleaseHold, RequestWithdrawal, SettleWithdrawal, Transfer
+from fondaco.core.desk.standing import taking_refusal
 from fondaco.core.house import House
 from fondaco.core.ledger import Hold, HoldReason, PostingCode, hold_refusal, posting_refusal
 from fondaco.core.refusals import Refusal
@@ -30,6 +31,8 @@ def deposit(house: House, command: Deposit) -> Reply:
     refusal = posting_refusal(outside, own, command.amount)
     if refusal is not None:
         return Refused(refusal)
+    if not house.has_room(account.world, command.asset, command.amount):
+        return Refused(Refusal.BALANCE_LIMIT)
     house.ledger.post(outside, own, command.amount, PostingCode.DEPOSIT, house.seq)
     return DONE
 
@@ -93,7 +96,7 @@ def transfer(house: House, command: Transfer) -> Reply:
         return Refused(Refusal.UNKNOWN_ASSET)
     debit = house.ledger.balance(source.account_id, command.asset)
     credit = house.ledger.balance(target.account_id, command.asset)
-    refusal = posting_refusal(debit, credit, command.amount)
+    refusal = taking_refusal(house, debit, command.amount, posting_refusal(debit, credit, command.amount))
     if refusal is not None:
         return Refused(refusal)
     house.ledger.post(debit, credit, command.amount, PostingCode.TRANSFER, house.seq)
@@ -104,7 +107,7 @@ def _held(house: House, account_id: int, asset: str, amount: int, reason: HoldRe
     if asset not in house.assets:
         return Refused(Refusal.UNKNOWN_ASSET)
     balance = house.ledger.balance(account_id, asset)
-    refusal = hold_refusal(balance, amount)
+    refusal = taking_refusal(house, balance, amount, hold_refusal(balance, amount))
     if refusal is not None:
         return Refused(refusal)
     hold = house.ledger.place_hold(house.new_id(), balance, amount, reason, note)
@@ -112,8 +115,8 @@ def _held(house: House, account_id: int, asset: str, amount: int, reason: HoldRe
 
 
 def _hold(house: House, hold_id: int) -> Hold | Refused:
-    """A hold that is not an order's."""
+    """A hold that is not an order's or a position's."""
     hold = house.ledger.holds.get(hold_id)
     if hold is None:
         return Refused(Refusal.UNKNOWN_HOLD)
-    return Refused(Refusal.HOLD_OF_ORDER) if hold.reason is HoldReason.ORDER else hold
+    return Refused(Refusal.HOLD_OF_ORDER) if hold.reason in (HoldReason.ORDER, HoldReason.MARGIN) else hold

@@ -1,7 +1,8 @@
-"""What leveraged positions are worth at a quote, and at which price something falls due. Formulas only; see docs/desk.md.
+"""What leveraged positions are worth at a quote, and at which price something falls due: formulas only.
 
-Shared by the engine, which closes by them, and by whoever shows them. Amounts are quote atoms, prices ticks, quantities
-lots; ``step`` is `fondaco.core.terms.Terms.step_notional`, what one lot costs for each tick of its price.
+They are those of docs/desk.md, shared by the engine, which closes by them, and by whoever shows them. Amounts are quote
+atoms, prices ticks, quantities lots; ``step`` is `fondaco.core.terms.Terms.step_notional`, what one lot costs for each
+tick of its price.
 """
 
 from collections.abc import Iterable
@@ -91,7 +92,7 @@ def unrealised(position: DeskPosition, ticks: int, step: int) -> int:
 
 
 def losing_ticks(position: DeskPosition, loss: int, step: int) -> int:
-    """The first price at which a position's unrealised result is ``-loss`` or worse; not positive: never, for a long."""
+    """The first price at which a position's result is ``-loss`` or worse; not positive: never, for a long."""
     per_tick = position.lots * step
     if position.direction is LONG:
         return pay_out(position.entry_notional + position.settled - loss, per_tick)
@@ -129,6 +130,6 @@ def stop_out_ticks(position: DeskPosition, others: Standing, stop_out_level_ppm:
     Returns:
         Ticks; not positive, for a long, when no price can bring that about.
     """
-    # equity x PPM <= used x level, with equity = others.equity + result: so result <= used x level / PPM - others.equity
+    # equity x PPM <= used x level, where equity is that of the others and the result.
     least = pay_out((others.used + position.margin) * stop_out_level_ppm, PPM) - others.equity
     return losing_ticks(position, -least, step)

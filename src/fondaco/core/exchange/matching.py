@@ -13,10 +13,11 @@ from fondaco.core.events import Trade
 from fondaco.core.exchange.market import Market, need_of
 from fondaco.core.fees import fee_of_fill
 from fondaco.core.house import DAY_NS, House
-from fondaco.core.ledger import MAX_TOTAL, Hold, PostingCode
+from fondaco.core.ledger import Hold, PostingCode
 from fondaco.core.positions import bought, sold
 from fondaco.core.refusals import Refusal
-from fondaco.core.state import FEE_ACCOUNT, Account, Order
+from fondaco.core.risk import count_volume
+from fondaco.core.state import FEE_ACCOUNT, Order
 from fondaco.core.vocabulary import CloseReason, OrderState
 
 # Members have names of their own here: looking one up in its enum costs 0.1 µs, and an order does so often.
@@ -117,8 +118,8 @@ def _trade(house: House, market: Market, taker: Order, maker: Order, fill: Fill)
     bought(house, market, buyer.account_id, lots, notional)
     realised = sold(house, market, seller.account_id, lots, fill.price)
     today, quote = house.now_ns // DAY_NS, terms.instrument.quote.code
-    _count_volume(house.accounts[buyer.account_id], today, quote, notional)
-    _count_volume(house.accounts[seller.account_id], today, quote, notional)
+    count_volume(house.accounts[buyer.account_id], today, quote, notional)
+    count_volume(house.accounts[seller.account_id], today, quote, notional)
     house.log.emit(
         Trade(
             market.trade_id,
@@ -219,12 +220,3 @@ def _end_used_up(house: House, order: Order) -> None:
         house.end_order(order, _FILLED, _NO_REASON)
     else:
         house.end_order(order, OrderState.EXPIRED, CloseReason.SELF_TRADE)
-
-
-def _count_volume(account: Account, today: int, quote: str, notional: int) -> None:
-    """Add to what an account has traded on this day, UTC."""
-    if account.volume_day != today:
-        account.volume_day = today
-        account.day_volumes = {}
-    # Beyond what a limit can say, it is no matter how far.
-    account.day_volumes[quote] = min(account.day_volumes.get(quote, 0) + notional, 2 * MAX_TOTAL - 1)
