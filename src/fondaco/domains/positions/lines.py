@@ -229,7 +229,11 @@ def margin_line(stands: Standing, scale: int) -> MarginLine:
 
 def percent(part: int, whole: int) -> str:
     """A part of a whole in percent, cut to four decimal places."""
-    return format_atoms(cut(part * 100 * 10**PERCENT_SCALE, whole), PERCENT_SCALE) if whole else format_atoms(0, PERCENT_SCALE)
+    return (
+        format_atoms(cut(part * 100 * 10**PERCENT_SCALE, whole), PERCENT_SCALE)
+        if whole
+        else format_atoms(0, PERCENT_SCALE)
+    )
 
 
 def time_of(time_ns: int) -> datetime:

@@ -106,9 +106,7 @@ class PositionService:
             available=format_atoms(opened.available, scale),
         )
 
-    async def close(
-        self, actor: Actor, position_id: int, closing: PositionClosing, key: str = ""
-    ) -> ClosedPosition:
+    async def close(self, actor: Actor, position_id: int, closing: PositionClosing, key: str = "") -> ClosedPosition:
         """Close a position, or a part of it."""
         _, owner, terms = await self.get_for(actor, position_id)
         command = close_command(owner.account_id, position_id, closing, terms)
@@ -126,9 +124,7 @@ class PositionService:
             available=format_atoms(closed.available, scale),
         )
 
-    async def change(
-        self, actor: Actor, position_id: int, change: PositionChange, key: str = ""
-    ) -> ChangedPosition:
+    async def change(self, actor: Actor, position_id: int, change: PositionChange, key: str = "") -> ChangedPosition:
         """Set, move or remove the stops of a position."""
         _, owner, terms = await self.get_for(actor, position_id)
         self._own(actor, owner.account_id)
