@@ -11,7 +11,7 @@ that is interrupted starts again from its beginning, so each must bear that.
 import asyncio
 import importlib.resources
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -133,7 +133,12 @@ def schema_versions() -> list[str]:
 
 
 async def run_jobs(
-    settings: Settings, database: Database, *, periodic: Sequence[PeriodicJob], handlers: Mapping[str, Deliver]
+    settings: Settings,
+    database: Database,
+    *,
+    periodic: Sequence[PeriodicJob],
+    handlers: Mapping[str, Deliver],
+    unclaimed: Collection[str] = (),
 ) -> None:
     """Work until cancelled: periodic jobs, and what waits in the outbox.
 
@@ -142,18 +147,20 @@ async def run_jobs(
         database: where jobs and outbox are.
         periodic: the jobs of the domains; the house's own are added.
         handlers: who takes which topic of the outbox.
+        unclaimed: topics of the outbox that nobody takes yet.
     """
-    own = outbox_job(timedelta(days=settings.jobs.outbox_retention_days))
+    own = outbox_job(timedelta(days=settings.jobs.outbox_retention_days), unclaimed)
     async with asyncio.TaskGroup() as group:
         group.create_task(_keep_working(database, settings, [*periodic, own]))
-        group.create_task(Courier(database, handlers).run())
+        group.create_task(Courier(database, handlers, unclaimed=unclaimed).run())
 
 
-def outbox_job(older_than: timedelta) -> PeriodicJob:
-    """Forgets what the outbox sent long ago."""
+def outbox_job(older_than: timedelta, unclaimed: Collection[str] = ()) -> PeriodicJob:
+    """Forgets what the outbox sent long ago, and what nobody has come for."""
 
     async def purge(database: Database, now_us: int) -> None:
-        log.info("outbox.purged", rows=await purge_outbox(database, older_than, now_us))
+        sent, untaken = await purge_outbox(database, older_than, now_us, unclaimed)
+        log.info("outbox.purged", rows=sent, untaken=untaken)
 
     return PeriodicJob("purge_outbox", "40 3 * * *", purge)
 

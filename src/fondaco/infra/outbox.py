@@ -5,18 +5,23 @@ for each topic and key. A row that fails waits, longer each time, and the rows o
 `MAX_ATTEMPTS` it is ``dead``: it stays in the table with its last error, an error is logged, and its key moves on. A
 handler may say more about a failure: `LaterError` never counts, `HopelessError` is the last.
 
+A topic is *unclaimed* when messages are written to it already and whoever takes them comes with a later version. They
+wait, untried, and `purge_outbox` drops those that have waited too long. Any other topic without a handler is a mistake,
+and its rows fail.
+
 Transactions that write the same key at the same time have no order between them; take a lock on what they change
 before enqueueing where that matters.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 import structlog
+from psycopg.types.json import Jsonb
 from sqlalchemy import (
     CheckConstraint,
     Index,
@@ -28,6 +33,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    or_,
     select,
     text,
     update,
@@ -37,7 +43,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from fondaco.infra.clock import now_us
-from fondaco.infra.database import Base, Database, DatabaseUnavailableError, one_line
+from fondaco.infra.database import Base, Database, DatabaseUnavailableError, PsycopgConnection, one_line
 from fondaco.infra.ids import new_id
 
 log = structlog.get_logger()
@@ -55,6 +61,8 @@ MAX_ATTEMPTS = 20
 MAX_ERROR_CHARACTERS = 500
 PURGE_ROWS = 5_000
 """Rows deleted in one transaction of a purge."""
+
+COPY: Final = b"COPY outbox (id, topic, key, body, state, attempts, next_attempt_at) FROM STDIN"
 
 Deliver: TypeAlias = Callable[[str, Mapping[str, Any], UUID], Awaitable[None]]
 """Takes topic, body and id of a row. May be called twice for the same id."""
@@ -100,6 +108,15 @@ class OutboxRow(Base):
     last_error: Mapped[str | None] = mapped_column(Text)
 
 
+class Message(NamedTuple):
+    """What `enqueue_all` writes: its id, which says where it stands among those of its key, and as `enqueue` has it."""
+
+    id: UUID
+    topic: str
+    key: str
+    body: Mapping[str, Any]
+
+
 async def enqueue(connection: AsyncConnection, topic: str, key: str, body: Mapping[str, Any]) -> UUID:
     """Write a message in the caller's transaction; it leaves once that has committed, and never if it does not.
 
@@ -116,19 +133,41 @@ async def enqueue(connection: AsyncConnection, topic: str, key: str, body: Mappi
     return row_id
 
 
+async def enqueue_all(connection: PsycopgConnection, messages: Iterable[Message]) -> None:
+    """Write any number of messages at once in the caller's transaction, under ids of the caller's."""
+    due = _moment(now_us())
+    async with connection.cursor().copy(COPY) as copy:
+        for row_id, topic, key, body in messages:
+            await copy.write_row((row_id, topic, key, Jsonb(body), OutboxState.WAITING.value, 0, due))
+
+
 def retry_pause(attempts: int) -> timedelta:
     """How long a row waits after its ``attempts``-th failure."""
     return timedelta(seconds=min(FIRST_RETRY_S * 2 ** (attempts - 1), LONGEST_RETRY_S))
 
 
 class Courier:
-    """Delivers what waits in the outbox. Any number may work side by side: a row is in one hand at a time."""
+    """Delivers what waits in the outbox. Any number may work side by side: a row is in one hand at a time.
+
+    Args:
+        database: where the outbox is.
+        handlers: who takes which topic.
+        unclaimed: topics that nobody takes yet.
+        clock_us: the moment, microseconds since 1970.
+    """
 
     def __init__(
-        self, database: Database, handlers: Mapping[str, Deliver], *, clock_us: Callable[[], int] = now_us
+        self,
+        database: Database,
+        handlers: Mapping[str, Deliver],
+        *,
+        unclaimed: Collection[str] = (),
+        clock_us: Callable[[], int] = now_us,
     ) -> None:
+        assert not set(unclaimed) & set(handlers), unclaimed
         self._database = database
         self._handlers = handlers
+        self._unclaimed = unclaimed
         self._clock_us = clock_us
 
     async def run(self) -> None:
@@ -145,7 +184,7 @@ class Courier:
     async def deliver_batch(self) -> int:
         """Try the oldest due row of each key, at most `BATCH_ROWS`, in one transaction; returns how many were tried."""
         async with self._database.transaction() as connection:
-            rows = (await connection.execute(_due_rows(self._now()))).all()
+            rows = (await connection.execute(_due_rows(self._now(), self._unclaimed))).all()
             for row in rows:
                 error = await self._deliver(row)
                 outcome = self._outcome(row, error)
@@ -182,14 +221,28 @@ class Courier:
         return _moment(self._clock_us())
 
 
-async def purge_outbox(database: Database, older_than: timedelta, now_us: int) -> int:
-    """Delete rows sent longer ago than this, in bounded transactions; returns how many. Dead rows stay."""
+async def purge_outbox(
+    database: Database, older_than: timedelta, now_us: int, unclaimed: Collection[str] = ()
+) -> tuple[int, int]:
+    """Delete rows sent longer ago than this, and unclaimed ones written longer ago, in bounded transactions.
+
+    Returns:
+        How many of each. Dead rows stay.
+    """
     limit = _moment(now_us) - older_than
-    old = select(OutboxRow.id).where(OutboxRow.state == OutboxState.SENT, OutboxRow.sent_at < limit).limit(PURGE_ROWS)
+    sent = select(OutboxRow.id).where(OutboxRow.state == OutboxState.SENT, OutboxRow.sent_at < limit)
+    untaken = select(OutboxRow.id).where(
+        OutboxRow.state == OutboxState.WAITING, OutboxRow.topic.in_(unclaimed), OutboxRow.created_at < limit
+    )
+    return await _deleted(database, sent), await _deleted(database, untaken)
+
+
+async def _deleted(database: Database, old: Select[UUID]) -> int:
     total = 0
     while True:
+        some = delete(OutboxRow).where(OutboxRow.id.in_(old.limit(PURGE_ROWS)))
         async with database.transaction() as connection:
-            deleted = (await connection.execute(delete(OutboxRow).where(OutboxRow.id.in_(old)))).rowcount
+            deleted = (await connection.execute(some)).rowcount
         total += deleted
         if deleted < PURGE_ROWS:
             return total
@@ -205,7 +258,7 @@ def _moment(time_us: int) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_us)
 
 
-def _due_rows(now: datetime) -> Select[Any]:
+def _due_rows(now: datetime, unclaimed: Collection[str]) -> Select[Any]:
     """The oldest waiting row of each topic and key, where it is due, locked so that no other courier takes it.
 
     A row that another courier holds still counts as waiting, so nothing overtakes it.
@@ -220,6 +273,8 @@ def _due_rows(now: datetime) -> Select[Any]:
     return (
         select(OutboxRow.__table__)
         .where(OutboxRow.state == OutboxState.WAITING, OutboxRow.next_attempt_at <= now, ~waits_before)
+        # Two ranges of the index each, where <> would read all that waits for nobody.
+        .where(*(or_(OutboxRow.topic < topic, OutboxRow.topic > topic) for topic in unclaimed))
         .order_by(OutboxRow.id)
         .limit(BATCH_ROWS)
         .with_for_update(skip_locked=True)

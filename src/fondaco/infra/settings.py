@@ -104,7 +104,7 @@ class JobsSettings(_Group):
     """The jobs process: periodic work and the outbox."""
 
     outbox_retention_days: PositiveInt = 7
-    """Messages of the outbox that were delivered longer ago than this are deleted."""
+    """Messages of the outbox that were delivered longer ago than this are deleted, and those that nobody takes yet."""
 
 
 class EngineSettings(_Group):

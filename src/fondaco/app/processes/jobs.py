@@ -1,6 +1,6 @@
 """The process that works through jobs: periodic work, and what waits in the outbox."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from cyclopts import Parameter
 
@@ -8,9 +8,13 @@ from fondaco.app.configuration import begin
 from fondaco.app.engines import remote_engine
 from fondaco.app.processes.parts import house_parts, run, settle, until_stopped
 from fondaco.engine.commanding import command_handlers
+from fondaco.engine.projection import notices
 from fondaco.infra.jobs import run_jobs
 from fondaco.infra.settings import Settings
 from fondaco.market.jobs import market_handlers, market_jobs
+
+UNCLAIMED: Final = frozenset({notices.TOPIC})
+"""Topics of the outbox whose taker comes with a later version."""
 
 
 def jobs(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> None:
@@ -25,4 +29,5 @@ async def _jobs(settings: Settings, *, supervised: bool) -> None:
     ):
         settle()
         handlers = {**market_handlers(bus), **command_handlers(engine)}
-        await until_stopped(run_jobs(settings, database, periodic=market_jobs(settings.market), handlers=handlers))
+        periodic = market_jobs(settings.market)
+        await until_stopped(run_jobs(settings, database, periodic=periodic, handlers=handlers, unclaimed=UNCLAIMED))

@@ -18,6 +18,9 @@ TRUE: Final = b"\x00\x00\x00\x01\x01"
 FALSE: Final = b"\x00\x00\x00\x01\x00"
 POSTGRES_EPOCH_US: Final = 946_684_800_000_000
 """PostgreSQL counts timestamps from 2000-01-01."""
+POSTGRES_EPOCH_DAYS: Final = 10_957
+"""And dates."""
+BIGINT_OID: Final = 20
 KEPT_WORDS: Final = 4_096
 """Symbols, assets and words of enums whose bytes are kept."""
 
@@ -26,6 +29,7 @@ _SHORT = Struct(">ih").pack
 _INTEGER = Struct(">ii").pack
 _NUMBER = Struct(">iq").pack
 _LENGTH = Struct(">i").pack
+_ARRAY = Struct(">iiii").pack
 
 
 def number(value: int | None) -> bytes:
@@ -38,14 +42,27 @@ def integer(value: int) -> bytes:
     return _INTEGER(4, value)
 
 
-def short(value: int) -> bytes:
+def short(value: int | None) -> bytes:
     """SMALLINT."""
-    return _SHORT(2, value)
+    return NULL if value is None else _SHORT(2, value)
 
 
 def moment(ns: int | None) -> bytes:
     """TIMESTAMP WITH TIME ZONE; the engine's moments are whole microseconds."""
     return NULL if ns is None else _NUMBER(8, ns // 1_000 - POSTGRES_EPOCH_US)
+
+
+def day(days: int) -> bytes:
+    """DATE, of a day counted from 1970."""
+    return _INTEGER(4, days - POSTGRES_EPOCH_DAYS)
+
+
+def numbers(values: Sequence[int]) -> bytes:
+    """BIGINT[], of one dimension, or of none when it is empty."""
+    if not values:
+        return _ARRAY(12, 0, 0, BIGINT_OID)
+    head = _ARRAY(20 + len(values) * 12, 1, 0, BIGINT_OID) + _INTEGER(len(values), 1)
+    return head + b"".join([_NUMBER(8, value) for value in values])
 
 
 def flag(value: bool) -> bytes:  # noqa: FBT001 - called by the column's position, as all of these

@@ -1,8 +1,8 @@
 """Folds a run of batches into what is to be written: each row once, as it stands at the end of the run.
 
-Postings, trades and alerts are facts and all appear. Whatever is folded is the same however the run is cut into
-batches and the batches into runs: a row's last state comes with its last event, and the moment it first appeared is
-kept by whoever has the row already.
+Postings, trades, alerts, fills, receipts and nights are facts and all appear. What is folded is the same however the run
+is cut into batches and the batches into runs: a row's last state comes with its last event, and the moment it first
+appeared is kept by whoever has the row already.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,6 +10,16 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from fondaco.core.desk.state import (
+    DeskEntry,
+    DeskFill,
+    DeskPosition,
+    DeskQuote,
+    MarginWarning,
+    RolledOver,
+    StopOut,
+)
+from fondaco.core.desk.terms import DeskRules, DeskTerms
 from fondaco.core.events import (
     AssetListed,
     Began,
@@ -65,6 +75,16 @@ class Fold:
         self.limits: dict[tuple[World, LimitScope, str, LimitName, str], Told[Limit]] = {}
         self.breakers: dict[int, Told[Breaker]] = {}
         self.alerts: list[Told[RiskAlert]] = []
+        self.desk_terms: dict[tuple[World, str], Told[DeskTerms]] = {}
+        self.desk_rules: dict[World, Told[DeskRules]] = {}
+        self.desk_quotes: dict[tuple[World, str], Told[DeskQuote]] = {}
+        self.desk_positions: dict[int, Told[DeskPosition]] = {}
+        self.desk_entries: dict[int, Told[DeskEntry]] = {}
+        self.fills: list[Told[DeskFill]] = []
+        self.stop_outs: list[Told[StopOut]] = []
+        self.rollovers: list[Told[RolledOver]] = []
+        self.noticed: list[Told[DeskFill] | Told[StopOut] | Told[MarginWarning]] = []
+        """What an owner may have to be told of, in the order in which it happened."""
         self._takers: dict[type, Callable[[Any], None]] = {
             Began: self._began,
             AssetListed: lambda event: self.assets.append(self._told(event)),
@@ -80,6 +100,7 @@ class Fold:
             Limit: self._limit,
             Breaker: lambda event: self._keep(self.breakers, event.breaker_id, event),
             RiskAlert: lambda event: self.alerts.append(self._told(event)),
+            **self._desk_takers(),
         }
 
     def take(self, batches: Iterable[Committed]) -> None:
@@ -94,6 +115,23 @@ class Fold:
     def is_new(self, order: Order) -> bool:
         """Whether the tables have never heard of an order."""
         return order.accepted_seq > self.after_seq
+
+    def is_new_since(self, created_ns: int) -> bool:
+        """Whether the tables cannot have heard of what was made at this moment: time never goes back."""
+        return created_ns > self.begin_ns
+
+    def _desk_takers(self) -> dict[type, Callable[[Any], None]]:
+        return {
+            DeskTerms: lambda event: self._keep(self.desk_terms, (event.world, event.symbol), event),
+            DeskRules: lambda event: self._keep(self.desk_rules, event.world, event),
+            DeskQuote: lambda event: self._keep(self.desk_quotes, (event.world, event.symbol), event),
+            DeskPosition: lambda event: self._keep(self.desk_positions, event.position_id, event),
+            DeskEntry: lambda event: self._keep(self.desk_entries, event.entry_id, event),
+            DeskFill: self._fill,
+            StopOut: self._stop_out,
+            MarginWarning: lambda event: self.noticed.append(self._told(event)),
+            RolledOver: lambda event: self.rollovers.append(self._told(event)),
+        }
 
     def _began(self, event: Began) -> None:
         if self.seq == self.after_seq:
@@ -113,3 +151,13 @@ class Fold:
 
     def _limit(self, event: Limit) -> None:
         self._keep(self.limits, (event.world, event.scope, event.subject, event.name, event.about), event)
+
+    def _fill(self, event: DeskFill) -> None:
+        told = self._told(event)
+        self.fills.append(told)
+        self.noticed.append(told)
+
+    def _stop_out(self, event: StopOut) -> None:
+        told = self._told(event)
+        self.stop_outs.append(told)
+        self.noticed.append(told)

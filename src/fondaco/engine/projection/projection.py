@@ -3,6 +3,7 @@
 Invariants:
     The tables are what the batches up to the watermark come to; never more, never less.
     Only one projection can write: whoever moves the watermark names what it was, and a second one finds it moved.
+    What owners must be told of stands in the outbox once: written where the watermark moves past it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,8 +13,9 @@ from typing import Final
 from fondaco.engine.journal import BEGINNING, Committed, Mark
 from fondaco.engine.projection.folding import Fold
 from fondaco.engine.projection.months import make_partitions, month_after, month_of
+from fondaco.engine.projection.notices import notify
+from fondaco.engine.projection.read_models import BY_MONTH_ROWS
 from fondaco.engine.projection.rows import Steps
-from fondaco.engine.projection.tables import BY_MONTH_ROWS
 from fondaco.engine.projection.writing import write
 from fondaco.engine.store import FencedError
 from fondaco.engine.tables import PROJECTION
@@ -81,6 +83,7 @@ class Projection:
             await self._move(connection, end)
             await make_partitions(connection, sorted(partitions))
             await write(connection, fold, markets)
+            await notify(connection, fold)
         # Only now: what was rolled back must not be remembered.
         self._watermark, self._markets = end, markets
         self._standing |= partitions

@@ -4,7 +4,8 @@ The second set stands in a schema of its own and has the same names. Readers see
 transaction that moves them out and the new ones in; whoever projects into them finds the watermark moved, and goes on
 from there. A rebuild that ends half-way leaves a schema behind that the next one drops.
 
-What no journal tells, that staff has seen an alert, is carried over.
+What no journal tells, that staff has seen an alert, is carried over. What the second set's projection writes for
+notifications stands in an outbox of its own; of that, only what the live tables had not come to is sent.
 """
 
 from collections.abc import Sequence
@@ -21,9 +22,10 @@ from fondaco.engine.projection.projection import (
     open_projection,
     use_schema,
 )
-from fondaco.engine.projection.tables import ROWS
+from fondaco.engine.projection.read_models import ROWS
 from fondaco.engine.tables import PROJECTION, WatermarkRow
 from fondaco.infra.database import NAMES, Base, Database, PsycopgConnection
+from fondaco.infra.outbox import OutboxRow
 
 BUILDING: Final = "engine_rebuilding"
 """The schema in which tables are made anew."""
@@ -52,7 +54,7 @@ SELECT p.relname FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhrelid JOIN p
 WHERE c.relnamespace = %s::regnamespace AND c.relname = ANY(%s) AND c.relkind = 'p' ORDER BY 1
 """
 _LIMITS = f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}; SET LOCAL statement_timeout = 0"
-_LOCK = f"SELECT batch_no FROM {LIVE_SCHEMA}.watermarks WHERE name = %s FOR UPDATE"  # noqa: S608 - a name of ours
+_LOCK = f"SELECT batch_no, seq FROM {LIVE_SCHEMA}.watermarks WHERE name = %s FOR UPDATE"  # noqa: S608 - a name of ours
 _MOVE = f"""
 INSERT INTO {LIVE_SCHEMA}.watermarks AS w (name, batch_no, seq, chain_hash, updated_at)
 VALUES (%s, %s, %s, %b, clock_timestamp())
@@ -65,6 +67,7 @@ _ACKNOWLEDGED = f"""
 UPDATE {BUILDING}.risk_alerts n SET acknowledged_at = o.acknowledged_at, acknowledged_by = o.acknowledged_by
 FROM {LIVE_SCHEMA}.risk_alerts o WHERE o.id = n.id AND o.acknowledged_at IS NOT NULL
 """  # noqa: S608 - names of ours
+_NOTIFY = f"INSERT INTO {LIVE_SCHEMA}.outbox SELECT * FROM {BUILDING}.outbox WHERE (body ->> 'seq')::bigint > %s"  # noqa: S608 - names of ours
 
 
 class Replay(Protocol):
@@ -101,9 +104,9 @@ async def rebuild(database: Database, replay: Replay) -> Mark:
 
 
 async def make_tables(database: Database, schema: str) -> None:
-    """Make an empty set of the read models, with a watermark of its own, in a schema that is dropped first."""
+    """Make an empty set of the read models, with watermark and outbox of its own, in a schema that is dropped first."""
     metadata = MetaData(naming_convention=NAMES)
-    for name in (*TABLES, WatermarkRow.__tablename__):
+    for name in (*TABLES, WatermarkRow.__tablename__, OutboxRow.__tablename__):
         Base.metadata.tables[name].to_metadata(metadata, schema=schema)
     async with database.transaction(statement_timeout_ms=0) as connection:
         await connection.execute(text(f"DROP SCHEMA IF EXISTS {schema} CASCADE"))
@@ -127,7 +130,8 @@ async def _exchange(database: Database, built: Mark) -> bool:
     async with database.driver_transaction() as connection:
         await connection.execute(_LIMITS.encode())
         found = await (await connection.execute(_LOCK, (PROJECTION,))).fetchone()
-        if found is not None and found[0] > built.batch_no:
+        live_batch_no, live_seq = found or (0, 0)
+        if live_batch_no > built.batch_no:
             return False
         await use_schema(connection, LIVE_SCHEMA)
         await connection.execute(_NOBODY_ACKNOWLEDGES.encode())
@@ -140,6 +144,7 @@ async def _exchange(database: Database, built: Mark) -> bool:
         await _carry(connection, BUILDING, LIVE_SCHEMA)
         for schema, name, definition in views:
             await connection.execute(f"CREATE VIEW {schema}.{name} AS {definition}".encode())
+        await connection.execute(_NOTIFY.encode(), (live_seq,))
         await connection.execute(_MOVE.encode(), (PROJECTION, *built))
         await connection.execute(f"DROP SCHEMA {REPLACED} CASCADE; DROP SCHEMA {BUILDING} CASCADE".encode())
     return True

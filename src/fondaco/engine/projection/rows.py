@@ -1,4 +1,6 @@
-"""What each table's rows are made of: its columns in order, and how a row comes of an event.
+"""What the rows of each table are made of: its columns in order, and how a row comes of an event.
+
+Those of the desk stand in `desk_rows`.
 
 Events carry prices in ticks and quantities in lots, tables have atoms; `Steps` are what lies between.
 """
@@ -9,10 +11,10 @@ from fondaco.core.book.vocabulary import SelfTrade, Side
 from fondaco.core.events import AssetListed, InstrumentListed, RiskAlert, Trade
 from fondaco.core.ledger import BalanceChanged, HoldChanged, Posting
 from fondaco.core.state import ENDED, Account, Breaker, Limit, Order, Position
-from fondaco.core.vocabulary import OrderState
+from fondaco.core.vocabulary import Direction, OrderState
 from fondaco.engine.projection.copying import Layout, flag, integer, layout, moment, number, short, text, word
 from fondaco.engine.projection.folding import Told
-from fondaco.engine.projection.tables import Direction, EntryType, OrderSide, SelfTradePolicy
+from fondaco.engine.projection.tables import EntryType, OrderSide, SelfTradePolicy
 
 HOUSE_EXCHANGE: Final = "house"
 SIDES: Final = {Side.BUY: OrderSide.BUY.value, Side.SELL: OrderSide.SELL.value}
@@ -67,6 +69,8 @@ ACCOUNTS: Final = layout(
     kind=word,
     currency=word,
     status=word,
+    position_mode=word,
+    is_swap_free=flag,
     created_at=moment,
     updated_at=moment,
 )
@@ -249,6 +253,8 @@ def account_row(told: Told[Account]) -> Row:
         account.kind,
         account.currency,
         account.status,
+        account.position_mode,
+        account.is_swap_free,
         told.first_ns,
         told.ns,
     )

@@ -1,19 +1,23 @@
 """Brings what a run of batches came to into the tables, by binary COPY.
 
-What cannot be there yet goes straight in: facts, and orders and holds of orders that were accepted in this run. What
-may be there is copied into a temporary table first, and from there changes the rows that are there and adds the others.
+What cannot be there yet goes straight in: facts, orders that were accepted in this run, positions and entries that were
+made in it, and the holds of both. What may be there is copied into a temporary table first, and from there changes the
+rows that are there and adds the others.
 All of it happens in the caller's transaction. While the server takes the rows of one table, those of the next are made.
 """
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum, auto
-from typing import Final, NamedTuple
+from functools import partial
+from typing import Final, NamedTuple, TypeAlias
 
+from fondaco.core.desk.state import DeskEntry, DeskFill, DeskPosition, DeskQuote, StopOut
+from fondaco.core.desk.terms import DeskTerms
 from fondaco.core.events import Trade
 from fondaco.core.ledger import HoldChanged, HoldReason
 from fondaco.core.state import Order, Position
-from fondaco.engine.projection import rows
+from fondaco.engine.projection import desk_rows, rows
 from fondaco.engine.projection.copying import Layout
 from fondaco.engine.projection.folding import Fold, Told
 from fondaco.engine.projection.rows import Row, Steps
@@ -27,14 +31,19 @@ INSERT INTO exchanges (name, active, created_at)
 VALUES (%s, true, to_timestamp(0) + %s * interval '1 microsecond') ON CONFLICT DO NOTHING
 """
 _DATED: Final = ("id", "created_at")
+_OPENED: Final = ("id", "opened_at")
 _CLOSE: Final = """
 UPDATE trading_pairs SET active = false, updated_at = to_timestamp(0) + %s * interval '1 microsecond'
 WHERE world = %s AND symbol = %s
 """
 _HOLDS: Final = """
 SELECT id, (extract(epoch FROM created_at) * 1000000)::int8 * 1000 FROM balance_holds
-WHERE id = ANY(%s) AND reason <> 'order'
+WHERE id = ANY(%s) AND reason NOT IN ('order', 'margin')
 """
+
+
+_LIES_WITH: Final = (HoldReason.ORDER, HoldReason.MARGIN)
+"""Holds whose rows lie in the month of what they are for."""
 
 
 class How(Enum):
@@ -123,10 +132,68 @@ def _steps(fold: Fold, markets: Markets, known_holds: Mapping[int, int]) -> Iter
     )
     yield Step(rows.BREAKERS, lambda: [rows.breaker_row(each) for each in fold.breakers.values()], How.EITHER, ("id",))
     yield Step(rows.ALERTS, lambda: [rows.alert_row(each) for each in fold.alerts])
+    yield from _desk_steps(fold, markets)
 
 
-def _steps_of(markets: Markets, told: Told[Order] | Told[Trade] | Told[Position]) -> Steps:
+def _desk_steps(fold: Fold, markets: Markets) -> Iterator[Step]:
+    """The desk's part of it."""
+    made = desk_rows
+    yield Step(
+        made.TERMS,
+        lambda: [made.terms_row(each, _steps_of(markets, each)) for each in fold.desk_terms.values()],
+        How.EITHER,
+        ("world", "symbol"),
+    )
+    yield Step(made.RULES, lambda: [made.rules_row(each) for each in fold.desk_rules.values()], How.EITHER, ("world",))
+    yield Step(
+        made.QUOTES,
+        lambda: [made.quote_row(each, _steps_of(markets, each)) for each in fold.desk_quotes.values()],
+        How.EITHER,
+        ("world", "symbol"),
+    )
+    for new, how in ((True, How.NEW), (False, How.EITHER)):
+        yield Step(made.POSITIONS, partial(_desk_position_rows, fold, markets, new=new), how, _OPENED)
+        yield Step(made.ENTRIES, partial(_desk_entry_rows, fold, markets, new=new), how, _DATED)
+    yield Step(made.FILLS, lambda: [made.fill_row(each, _steps_of(markets, each)) for each in fold.fills])
+    yield Step(made.STOP_OUTS, lambda: [made.stop_out_row(each, _steps_of(markets, each)) for each in fold.stop_outs])
+    yield Step(made.ROLLOVERS, lambda: [made.rollover_row(each) for each in fold.rollovers])
+
+
+OfMarket: TypeAlias = (
+    Told[Order]
+    | Told[Trade]
+    | Told[Position]
+    | Told[DeskTerms]
+    | Told[DeskQuote]
+    | Told[DeskPosition]
+    | Told[DeskEntry]
+    | Told[DeskFill]
+    | Told[StopOut]
+)
+
+
+def _steps_of(markets: Markets, told: OfMarket) -> Steps:
     return markets[told.event.world, told.event.symbol]
+
+
+def _desk_position_rows(fold: Fold, markets: Markets, *, new: bool) -> list[Row]:
+    """Rows of the positions that cannot be in the table yet, or of the others."""
+    told = fold.desk_positions.values()
+    return [
+        desk_rows.position_row(each, _steps_of(markets, each))
+        for each in told
+        if fold.is_new_since(each.event.opened_ns) is new
+    ]
+
+
+def _desk_entry_rows(fold: Fold, markets: Markets, *, new: bool) -> list[Row]:
+    """Rows of the pending entries, likewise."""
+    told = fold.desk_entries.values()
+    return [
+        desk_rows.entry_row(each, _steps_of(markets, each))
+        for each in told
+        if fold.is_new_since(each.event.created_ns) is new
+    ]
 
 
 def _orders(fold: Fold, *, new: bool) -> Iterator[Told[Order]]:
@@ -135,7 +202,7 @@ def _orders(fold: Fold, *, new: bool) -> Iterator[Told[Order]]:
 
 async def _known_holds(connection: PsycopgConnection, fold: Fold) -> Mapping[int, int]:
     """When the house's own holds among those of the run were placed, as far as they are in the table."""
-    others = [key for key, told in fold.holds.items() if told.event.reason is not HoldReason.ORDER]
+    others = [key for key, told in fold.holds.items() if told.event.reason not in _LIES_WITH]
     return dict(await (await connection.execute(_HOLDS, (others,))).fetchall()) if others else {}
 
 
@@ -150,11 +217,14 @@ def _hold_rows(fold: Fold, known: Mapping[int, int], *, new: bool) -> list[Row]:
 
 
 def _origin(fold: Fold, told: Told[HoldChanged], known: Mapping[int, int]) -> tuple[int, bool]:
-    """Where a hold's row lies, which for an order is its order's month, and whether it cannot be there yet."""
+    """Where a hold's row lies, which is the month of its order or position, and whether it cannot be there yet."""
     hold = told.event
     if hold.reason is HoldReason.ORDER:
         order = fold.orders[hold.hold_id].event  # told in the same command, always
         return order.created_ns, fold.is_new(order)
+    if hold.reason is HoldReason.MARGIN:
+        opened_ns = fold.desk_positions[hold.hold_id].event.opened_ns  # likewise
+        return opened_ns, fold.is_new_since(opened_ns)
     created_ns = known.get(hold.hold_id)
     return (told.first_ns, True) if created_ns is None else (created_ns, False)
 
