@@ -6,12 +6,11 @@ from typing import Final
 import msgspec
 
 from fondaco.core.desk.state import DeskEntry, DeskPosition, Level
-from fondaco.core.desk.valuing import Standing
-from fondaco.core.money import cut, format_atoms
+from fondaco.core.money import format_atoms
 from fondaco.core.terms import Terms
 from fondaco.core.vocabulary import LevelKind
 from fondaco.domains.positions.amounts import PERCENT_SCALE
-from fondaco.domains.positions.valuation import Worth
+from fondaco.domains.positions.valuation import Worth, percent
 from fondaco.infra.rows import iso
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -137,15 +136,6 @@ class StopOutLine(msgspec.Struct, frozen=True, gc=False):
     created_at: str
 
 
-class MarginLine(msgspec.Struct, frozen=True, gc=False):
-    """How a margin account stands at the desk's last quotes; `margin_level` is a percentage, null while `used` is 0."""
-
-    equity: str
-    used: str
-    free: str
-    margin_level: str | None
-
-
 def position_line(position: DeskPosition, terms: Terms, worth: Worth | None) -> PositionLine:
     """Write a position."""
     scale, quantity_scale = terms.instrument.price_scale, terms.instrument.quantity_scale
@@ -218,21 +208,6 @@ def entry_line(entry: DeskEntry, terms: Terms) -> PendingEntryLine:
         created_at=iso(time_of(entry.created_ns)),
         updated_at=iso(time_of(entry.updated_ns)),
         expires_at=moment(entry.expires_ns),
-    )
-
-
-def margin_line(stands: Standing, scale: int) -> MarginLine:
-    """Write how a margin account stands, in units of its currency."""
-    equity, used, free = (format_atoms(each, scale) for each in (stands.equity, stands.used, stands.free))
-    return MarginLine(equity, used, free, percent(stands.equity, stands.used) if stands.used else None)
-
-
-def percent(part: int, whole: int) -> str:
-    """A part of a whole in percent, cut to four decimal places."""
-    return (
-        format_atoms(cut(part * 100 * 10**PERCENT_SCALE, whole), PERCENT_SCALE)
-        if whole
-        else format_atoms(0, PERCENT_SCALE)
     )
 
 

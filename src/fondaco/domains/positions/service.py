@@ -1,8 +1,8 @@
 """Positions and pending entries: what is asked for in the desk's own numbers, and its answer in people's.
 
-Whoever acts on a position or an entry gets at it only through `PositionService.get_for` and `entry_for`: another's looks
-missing. Only the owner of an account opens, moves stops and places entries; an operator may also close and cancel,
-which the house then did.
+Whoever acts on a position or an entry gets at it only through `PositionService.get_for` and `entry_for`: another's
+looks missing. Only the owner of an account opens, moves stops and places entries; an operator may also close and
+cancel, which the house then did.
 """
 
 from typing import Final, NamedTuple, TypeVar
@@ -33,10 +33,12 @@ from fondaco.domains.positions.shapes import (
     PlacedEntry,
     PositionChange,
     PositionClosing,
+    PositionVerdict,
 )
 from fondaco.domains.positions.valuation import Valuer
-from fondaco.domains.trading.api import Desk, NotYoursError, RefusedError
+from fondaco.domains.trading.api import Desk, NotYoursError, RefusedError, Shortage
 from fondaco.engine.live import Owner
+from fondaco.engine.queries import CheckPosition, PositionChecked
 from fondaco.infra.database import Database
 
 AnyReply = TypeVar("AnyReply", bound=Reply)
@@ -106,6 +108,13 @@ class PositionService:
             available=format_atoms(opened.available, scale),
         )
 
+    async def check(self, actor: Actor, position: NewPosition) -> PositionVerdict:
+        """Say whether a position could be opened now, and what it would cost. Nothing is opened."""
+        owner = self._own(actor, position.account_id)
+        terms = self.desk.terms(owner.world, position.symbol)
+        seen = await self.desk.look(CheckPosition(open_command(position, terms)), PositionChecked)
+        return _verdict_against(seen, terms) if seen.refusal is not None else self._verdict(seen, terms)
+
     async def close(self, actor: Actor, position_id: int, closing: PositionClosing, key: str = "") -> ClosedPosition:
         """Close a position, or a part of it."""
         _, owner, terms = await self.get_for(actor, position_id)
@@ -157,6 +166,23 @@ class PositionService:
         answer, _ = await self._act(actor, owner, terms, command, Done, key)
         return CancelledEntry(seq=answer.seq, duplicate=answer.is_duplicate, entry_id=entry_id)
 
+    def _verdict(self, seen: PositionChecked, terms: Terms) -> PositionVerdict:
+        worth = None if seen.position is None else self.valuer.worth(seen.position, spent=seen.premium)
+        liquidation_ticks = worth.liquidation_ticks if worth else None
+
+        def money(atoms: int) -> str:
+            return format_atoms(atoms, terms.instrument.price_scale)
+
+        return PositionVerdict(
+            seen.seq,
+            accepted=True,
+            price=money(seen.ticks * terms.tick),
+            notional=money(seen.notional),
+            margin=money(seen.margin),
+            premium=money(seen.premium),
+            liquidation_price=money(liquidation_ticks * terms.tick) if liquidation_ticks else None,
+        )
+
     async def _act(
         self, actor: Actor, owner: Owner, terms: Terms, command: Command, wanted: type[AnyReply], key: str
     ) -> tuple[Answer, AnyReply]:
@@ -178,3 +204,17 @@ class PositionService:
     def _may_see(self, actor: Actor, account_id: int) -> bool:
         owner = self.desk.live.accounts.get(account_id)
         return owner is not None and (actor.is_operator or owner.user_id == actor.user_id)
+
+
+def _verdict_against(seen: PositionChecked, terms: Terms) -> PositionVerdict:
+    assert seen.refusal is not None, "something stands against it"
+    shortage = Shortage(seen.required, seen.available) if seen.required else None
+    refused = RefusedError(seen.refusal, seen.seq, shortage=shortage).told_in(terms.instrument.quote)
+    return PositionVerdict(
+        seen.seq,
+        accepted=False,
+        code=seen.refusal.value,
+        detail=str(refused),
+        required=refused.required,
+        available=refused.available,
+    )

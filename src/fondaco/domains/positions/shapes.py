@@ -148,16 +148,20 @@ class CancelledEntry(Answered, frozen=True):
 
 
 class PositionVerdict(msgspec.Struct, frozen=True):
-    """Whether a position could be opened after command ``seq``, and what it would cost; ``code`` says why not."""
+    """Whether a position could be opened after command ``seq``, and what it would cost, or why not.
+
+    `liquidation_price` is that of the position as it would be then. Where margin is short, `required` and `available`
+    say how much.
+    """
 
     seq: int
     accepted: bool
-    code: str | None
-    detail: str | None
-    price: str | None
-    notional: str | None
-    margin: str | None
-    premium: str | None
-    available: str | None
-    """What the account has free for it."""
-    liquidation_price: str | None
+    code: str | None = None
+    detail: str | None = None
+    price: str | None = None
+    notional: str | None = None
+    margin: str | None = None
+    premium: str | None = None
+    liquidation_price: str | None = None
+    required: str | None = None
+    available: str | None = None

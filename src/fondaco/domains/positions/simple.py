@@ -11,7 +11,7 @@ Numbers are read as they are written, as text or as JSON numbers, and never beco
 from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
-from msgspec import Meta, Raw
+from msgspec import UNSET, Meta, Raw, UnsetType
 
 from fondaco.core.desk.state import DeskPosition
 from fondaco.core.money import AmountProblem, charge, display_atoms, format_atoms, parse_atoms
@@ -56,8 +56,8 @@ class SimpleOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, renam
     quantity: Number
     type: Word | None = None
     direction: Word | None = None
-    stop_loss: Number = Raw(_NULL)
-    take_profit: Number = Raw(_NULL)
+    stop_loss: Number | UnsetType = UNSET
+    take_profit: Number | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         if (self.type is None) == (self.direction is None):
@@ -78,7 +78,7 @@ class SimpleLine(msgspec.Struct, frozen=True, rename="camel", gc=False):
     stop_loss: str
     take_profit: str
     final_pnl: str
-    """What closing has brought; 0 while nothing was closed."""
+    """What closing has brought its owner; 0 while nothing was closed."""
     liquidation_reason: str | None
     """MARGIN_CALL, STOP_LOSS, TAKE_PROFIT and the like; null when its owner closed it."""
     created_at: str
@@ -179,7 +179,7 @@ def simple_line(position: DeskPosition, terms: Terms) -> SimpleLine:
         buy_price=format_atoms(price, scale),
         stop_loss=format_atoms(sign * (entry - at_stop) if at_stop else 0, scale),
         take_profit=format_atoms(sign * (at_take - entry) if at_take else 0, scale),
-        final_pnl=format_atoms(position.realised, scale),
+        final_pnl=format_atoms(position.realised + position.covered, scale),
         liquidation_reason=None if position.closing in ("", "owner") else position.closing.upper(),
         created_at=moment(position.opened_ns) or "",
         closed_at=moment(position.closed_ns),
@@ -207,9 +207,9 @@ def _whole(raw: Raw) -> int:
     return number
 
 
-def _amount(field: str, raw: Raw, terms: Terms) -> NewLevel | None:
+def _amount(field: str, raw: Raw | UnsetType, terms: Terms) -> NewLevel | None:
     """A level as an amount, or none for 0. Raises `BadAmountError`."""
-    text = _text(raw)
+    text = None if isinstance(raw, UnsetType) else _text(raw)
     if text is None:
         return None
     scale = terms.instrument.price_scale

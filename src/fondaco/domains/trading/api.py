@@ -8,6 +8,7 @@ from fondaco.domains.trading.errors import (
     NotYoursError,
     OperatorsOnlyError,
     RefusedError,
+    Shortage,
     TradingError,
 )
 from fondaco.domains.trading.governing import GoverningService
@@ -33,6 +34,7 @@ __all__ = [
     "Price",
     "Quantity",
     "RefusedError",
+    "Shortage",
     "Symbol",
     "TradingError",
     "TradingService",

@@ -170,11 +170,12 @@ async def holdings(
 
 
 async def ledger(
-    connection: PsycopgConnection, account_id: int, which: EntryFilter, after: EntryPlace | None, limit: int
+    connection: PsycopgConnection, whose: Whose, which: EntryFilter, after: EntryPlace | None, limit: int
 ) -> Page[EntryLine]:
-    """The ledger of an account, newest entry first."""
-    wanted = {"account_id": account_id} | which._asdict() | _behind(after)
-    return await read_page(connection, statements.LEDGER, wanted, EntryLine, _entry_place, limit)
+    """Entries of ledgers, newest first."""
+    statement = statements.LEDGER_OF_USER if whose.account_id is None else statements.LEDGER_OF_ACCOUNT
+    wanted = whose._asdict() | which._asdict() | _behind(after)
+    return await read_page(connection, statement, wanted, EntryLine, _entry_place, limit)
 
 
 def _seen_by(actor: Actor) -> dict[str, Any]:

@@ -14,6 +14,8 @@ class AccountLine(msgspec.Struct, frozen=True, gc=False):
     kind: str
     currency: str
     status: str
+    position_mode: str
+    swap_free: bool
     created_at: str
 
 

@@ -79,7 +79,8 @@ def _sides(whose: str) -> str:
     return _TRADES.format(buys=buys, sells=sells, whose=whose)
 
 
-LEDGER: Final = _LEDGER.format(whose=_OF_ACCOUNT)
+LEDGER_OF_ACCOUNT: Final = _LEDGER.format(whose=_OF_ACCOUNT)
+LEDGER_OF_USER: Final = _LEDGER.format(whose=_OF_USER)
 ORDERS_OF_ACCOUNT: Final = _ORDERS.format(order=_ORDER, whose=_OF_ACCOUNT)
 ORDERS_OF_USER: Final = _ORDERS.format(order=_ORDER, whose=_OF_USER)
 TRADES_OF_ACCOUNT: Final = _sides(_OF_ACCOUNT)
@@ -92,10 +93,11 @@ SYMBOL: Final = """
 SELECT symbol FROM trading_pairs WHERE world = %(world)s AND symbol IN (%(symbol)s, %(whole)s)
 ORDER BY length(symbol) LIMIT 1
 """
-ACCOUNT: Final = "SELECT id, user_id, world, kind, currency, status, created_at FROM accounts WHERE id = %(id)s"
-ACCOUNTS: Final = """
-SELECT id, user_id, world, kind, currency, status, created_at FROM accounts WHERE user_id = %(user_id)s ORDER BY id
+_ACCOUNT: Final = """
+SELECT id, user_id, world, kind, currency, status, position_mode, is_swap_free AS swap_free, created_at FROM accounts
 """
+ACCOUNT: Final = f"{_ACCOUNT} WHERE id = %(id)s"
+ACCOUNTS: Final = f"{_ACCOUNT} WHERE user_id = %(user_id)s ORDER BY id"
 BALANCES: Final = """
 SELECT asset, available, held, total, updated_at FROM v_balances WHERE account_id = %(id)s ORDER BY asset
 """

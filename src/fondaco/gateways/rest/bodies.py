@@ -47,7 +47,7 @@ class Body(Generic[Shape]):
         """Its entry in the OpenAPI document."""
         (schema,), parts = msgspec.json.schema_components((self._shape,), ref_template=_REFERENCE)
         written = cast("Schema", _inlined(schema, parts))  # a plain dictionary is written out as it is
-        example = Example(value=_without_blanks(msgspec.to_builtins(self._example)))
+        example = Example(value=_without_blanks(msgspec.json.decode(msgspec.json.encode(self._example))))
         media = OpenAPIMediaType(schema=written, examples={self._shape.__name__: example})
         return RequestBody(content={"application/json": media}, required=True)
 

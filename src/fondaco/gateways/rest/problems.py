@@ -73,6 +73,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         ),
         "not_signed_in": Kind(401, "Not signed in", "Send `Authorization: Bearer` with a token."),
         "unknown_token": Kind(401, "Unknown token", "Check the token: it stands for nobody, or is not let in here."),
+        "no_account": Kind(401, "No account", "Open an account first, or name one of yours as `account_id`."),
         "user_not_active": Kind(403, "User not active", "The user was suspended, banned or disabled; ask an operator."),
         "operators_only": Kind(403, "Operators only", "Only an administrator of the house may do this."),
         "not_yours": Kind(403, "Not yours", "Operators look after accounts; only their owners trade with them."),
@@ -154,11 +155,11 @@ class ProblemError(Exception):
 
 
 class RefusalProblemError(ProblemError):
-    """Raise it to answer with a refusal of the engine."""
+    """Raise it to answer with a refusal of the engine, where it has another status than it mostly has."""
 
-    def __init__(self, error: RefusedError) -> None:
+    def __init__(self, error: RefusedError, status: int | None = None) -> None:
         Exception.__init__(self, str(error))
-        self.problem = refusal_problem(error)
+        self.problem = refusal_problem(error, status)
         self.headers = _with_retry(self.problem, {})
 
 
@@ -168,12 +169,11 @@ def problem(code: str, detail: str) -> Problem:
     return Problem(f"urn:fondaco:problem:{code}", kind.title, kind.status, detail, code)
 
 
-def refusal_problem(error: RefusedError) -> RefusalProblem:
-    """Make the problem document of a refusal."""
+def refusal_problem(error: RefusedError, status: int | None = None) -> RefusalProblem:
+    """Make the problem document of a refusal, with the status that it mostly has or another."""
     code = error.refusal.value
-    title = code.replace("_", " ").capitalize()
-    status = status_of(error.refusal)
-    kind = f"urn:fondaco:refusal:{code}"
+    kind, title = f"urn:fondaco:refusal:{code}", code.replace("_", " ").capitalize()
+    status = status or status_of(error.refusal)
     made = RefusalProblem(kind, title, status, str(error), code, error.seq, error.is_duplicate)
     if error.required is None or error.available is None:
         return made
@@ -267,6 +267,20 @@ def refusals(*examples: Refusal) -> dict[int, ResponseSpec]:
     for refusal in examples:
         by_status.setdefault(status_of(refusal), []).append(refusal)
     return {status: _refused(each) for status, each in by_status.items()}
+
+
+def documented_as(status: int, codes: Sequence[str], refused: Sequence[Refusal]) -> dict[int, ResponseSpec]:
+    """The OpenAPI response of an endpoint that answers problems and refusals alike with one status."""
+    spec, engines = (
+        _response(codes),
+        [(each, refusal_problem(RefusedError(each, _EXAMPLE_SEQ), status)) for each in refused],
+    )
+    spec.description += ", or why the engine refused, such as " + ", ".join(f"`{each.value}`" for each in refused)
+    spec.examples = [
+        *(spec.examples or ()),
+        *(Example(summary=SENTENCES[each], value=msgspec.to_builtins(made)) for each, made in engines),
+    ]
+    return {status: spec}
 
 
 def _refused(examples: Sequence[Refusal]) -> ResponseSpec:
