@@ -1,4 +1,4 @@
-"""A desk that deals over HTTP: an instrument with leverage, its terms and rules, and quotes, on `support.trading`'s floor.
+"""A desk that deals over HTTP: an instrument with leverage, terms, rules and quotes, on the floor of `support.trading`.
 
 Quotes stay fresh for an hour, so no test hurries; one that wants a stale quote sends one that is older.
 """

@@ -5,9 +5,9 @@ every quote, so nobody stores them: whoever shows them works them out from what 
 (`fondaco.core.desk.valuing`). It begins with the tables and is kept up by the events, like everything in
 `fondaco.engine.live`.
 
-Whoever tells others what has changed asks by version: `version` counts the batches heard, and each quote and account
-keeps the version at which it changed last. New quotes also gather until they are taken, one for each market: of those
-that came in between only the newest is told.
+Whoever tells others what has changed asks by version: `version` counts the batches that changed a quote, a position or
+cash, and each quote and account keeps the version at which it changed last. New quotes also gather until they are
+taken, one for each market: of those that came in between only the newest is told.
 
 Invariants:
     After each batch, `positions` are those that are open and `entries` those that wait, as the engine has them.
@@ -132,6 +132,7 @@ class LiveDesk:
         self._account_versions: dict[int, int] = {}
         self._taken_seqs: dict[MarketKey, int] = {}
         self._loaded_seq = 0
+        self._is_changed = False
         self._new_quotes: dict[MarketKey, None] = {}
         self._told: Final[dict[type, Callable[[Any], None]]] = {
             DeskQuote: self._hear_quote,
@@ -185,7 +186,6 @@ class LiveDesk:
             entries = await (await cursor.execute(_ENTRIES.encode())).fetchall()
         cash = await (await connection.execute(_CASH)).fetchall()
         self.seq = self._loaded_seq = mark.seq
-        self.version += 1
         self.quotes, self.terms, self._rules = {}, {}, {}
         self.positions, self.positions_of, self.entries = {}, {}, {}
         self.ended_positions, self.ended_entries = {}, {}
@@ -199,11 +199,15 @@ class LiveDesk:
         self._currencies = {account_id: currency for account_id, currency, _ in cash}
         self.cash = {account_id: available for account_id, _, available in cash}
         self._new_quotes.clear()
+        self._is_changed = False
+        self.version += 1
 
     def hear(self, events: Sequence[Event], mark: Mark) -> None:
         """Take the events of a batch."""
-        self.version += 1
         self._tell(events)
+        if self._is_changed:
+            self.version += 1
+            self._is_changed = False
         self.seq = mark.seq
 
     def _tell(self, events: Iterable[Event]) -> None:
@@ -216,8 +220,13 @@ class LiveDesk:
     def _hear_quote(self, quote: DeskQuote) -> None:
         key = quote.world, quote.symbol
         self.quotes[key] = quote
-        self._quote_versions[key] = self.version
+        self._quote_versions[key] = self._changed()
         self._new_quotes[key] = None
+
+    def _changed(self) -> int:
+        """Note that this batch changes something; returns the version that it makes."""
+        self._is_changed = True
+        return self.version + 1
 
     def _hear_terms(self, terms: DeskTerms) -> None:
         self.terms[terms.world, terms.symbol] = terms
@@ -227,7 +236,7 @@ class LiveDesk:
 
     def _hear_position(self, position: DeskPosition) -> None:
         account_id, id_ = position.account_id, position.position_id
-        self._account_versions[account_id] = self.version
+        self._account_versions[account_id] = self._changed()
         if position.state is PositionState.OPEN:
             self.positions[id_] = position
             self.positions_of.setdefault(account_id, {})[id_] = position
@@ -249,7 +258,7 @@ class LiveDesk:
     def _hear_balance(self, balance: BalanceChanged) -> None:
         if self._currencies.get(balance.account_id) == balance.asset:
             self.cash[balance.account_id] = balance.available
-            self._account_versions[balance.account_id] = self.version
+            self._account_versions[balance.account_id] = self._changed()
 
     def _hear_account(self, account: Account) -> None:
         if account.kind is AccountKind.MARGIN and account.account_id not in self._currencies:

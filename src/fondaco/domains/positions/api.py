@@ -1,7 +1,18 @@
 """What other domains and the gateways may know of leveraged positions."""
 
+from fondaco.domains.positions.lines import LevelLine, level_line
 from fondaco.domains.positions.service import PositionService
 from fondaco.domains.positions.simple import NoAccountError, SimpleOrders
-from fondaco.domains.positions.valuation import MarginLine, Valuer, Worth
+from fondaco.domains.positions.valuation import MarginLine, Valuer, Worth, percent
 
-__all__ = ["MarginLine", "NoAccountError", "PositionService", "SimpleOrders", "Valuer", "Worth"]
+__all__ = [
+    "LevelLine",
+    "MarginLine",
+    "NoAccountError",
+    "PositionService",
+    "SimpleOrders",
+    "Valuer",
+    "Worth",
+    "level_line",
+    "percent",
+]

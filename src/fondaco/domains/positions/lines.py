@@ -199,9 +199,9 @@ def entry_line(entry: DeskEntry, terms: Terms) -> PendingEntryLine:
         state=entry.state,
         price=format_atoms(entry.trigger_ticks * terms.tick, scale),
         quantity=format_atoms(entry.lots * terms.lot, terms.instrument.quantity_scale),
-        stop_loss=_level(entry.stop, scale),
-        take_profit=_level(entry.take, scale),
-        trailing_stop=_level(entry.trail, scale),
+        stop_loss=level_line(entry.stop, terms),
+        take_profit=level_line(entry.take, terms),
+        trailing_stop=level_line(entry.trail, terms),
         guaranteed=entry.is_guaranteed,
         reason=entry.reason or None,
         position_id=entry.position_id or None,
@@ -229,7 +229,9 @@ def _average(notional: int, lots: int, terms: Terms) -> str | None:
     return format_atoms((2 * notional * terms.tick + whole) // (2 * whole), terms.instrument.price_scale)
 
 
-def _level(level: Level, scale: int) -> LevelLine | None:
+def level_line(level: Level, terms: Terms) -> LevelLine | None:
+    """Write a level as it was said; None for none."""
+    scale = terms.instrument.price_scale
     match level.kind:
         case LevelKind.PRICE:
             return LevelLine(price=format_atoms(level.value, scale))

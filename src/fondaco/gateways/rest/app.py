@@ -63,6 +63,7 @@ from fondaco.gateways.rest.terminal import Terminal
 from fondaco.gateways.ws.accounts import AccountStreams
 from fondaco.gateways.ws.exchange import Exchange
 from fondaco.gateways.ws.floor import Floor
+from fondaco.gateways.ws.margins import Margins
 from fondaco.gateways.ws.stream import STREAM_PATH, Stream
 from fondaco.infra.bus.port import Bus
 from fondaco.infra.clock import now_ns
@@ -129,8 +130,9 @@ def build_app(
         live.attach(part)
     valuer = Valuer(live, live_desk)
     position_service = PositionService(desk, valuer, database)
-    floor = Floor(actors, Exchange(live, books, public_world, settings.stream.snapshot_levels), trading)
-    account_streams = AccountStreams(engine, live, logs)
+    floor = Floor(actors, Exchange(live, books, live_desk, public_world, settings.stream.snapshot_levels), trading)
+    margins = Margins(valuer, settings.stream.margin_frames_per_s)
+    account_streams = AccountStreams(engine, live, logs, margins)
     stream = Stream(settings.stream, database, bus, catalogue, counters, floor, account_streams)
     parts = {
         "market": market.Market(database, bus, catalogue),
