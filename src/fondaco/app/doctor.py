@@ -24,13 +24,13 @@ from fondaco.engine.postgres_store import PostgresStore
 from fondaco.engine.projection.audit import (
     CHECKS,
     MAX_SHOWN,
-    Check,
     differences,
     faults,
     machine_state,
     tables_state,
     told,
 )
+from fondaco.engine.projection.checks import Check
 from fondaco.engine.projection.projection import read_watermark
 from fondaco.engine.replaying import Until, replayed_until
 from fondaco.infra.answering import answering_url

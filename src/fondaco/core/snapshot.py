@@ -12,8 +12,7 @@ from typing import Final
 
 import msgspec
 
-from fondaco.core.desk.accounts import arm
-from fondaco.core.desk.desk import Desk, QuoteRun, Run
+from fondaco.core.desk.desk import CrossAccount, Desk, QuoteRun, Run
 from fondaco.core.desk.state import DeskEntry, DeskPosition, DeskQuote
 from fondaco.core.desk.terms import DeskRules, DeskTerms
 from fondaco.core.exchange.market import Market
@@ -65,8 +64,22 @@ class MarkRow(msgspec.Struct, array_like=True, gc=False):
     mark_ticks: int
 
 
+class CrossRow(msgspec.Struct, array_like=True, gc=False):
+    """A cross account: whether its owner was warned, and the prices at which it is looked at.
+
+    When it is looked at decides nothing, but counts to what one command may do; so it must be the same once loaded.
+    """
+
+    account_id: int
+    is_warned: bool
+    wakes: list[tuple[str, int, int]]
+    """Symbol, slot and ticks."""
+    due: list[str]
+    """Symbols with whose next quote it is looked at, whatever that is."""
+
+
 class DeskDump(msgspec.Struct):
-    """The desk. Which accounts are to be looked at when, and what positions wait for, follows from the rest."""
+    """The desk. What positions and entries wait for follows from the rest."""
 
     terms: list[DeskTerms] = msgspec.field(default_factory=list)
     rules: list[DeskRules] = msgspec.field(default_factory=list)
@@ -74,8 +87,7 @@ class DeskDump(msgspec.Struct):
     positions: list[DeskPosition] = msgspec.field(default_factory=list)
     marks: list[MarkRow] = msgspec.field(default_factory=list)
     entries: list[DeskEntry] = msgspec.field(default_factory=list)
-    warned: list[int] = msgspec.field(default_factory=list)
-    """Cross accounts whose owners were warned."""
+    cross: list[CrossRow] = msgspec.field(default_factory=list)
     paid_days: list[tuple[World, int]] = msgspec.field(default_factory=list)
     runs: list[Run] = msgspec.field(default_factory=list)
 
@@ -233,10 +245,17 @@ def _desk_rows(desk: Desk) -> DeskDump:
         positions,
         [MarkRow(each.position_id, desk.book_of(each).mark_ticks(each)) for each in trailing],
         [desk.entries[key] for key in sorted(desk.entries)],
-        [account_id for account_id in sorted(desk.cross) if desk.cross[account_id].is_warned],
+        [_cross_row(desk, desk.cross[key]) for key in sorted(desk.cross)],
         [(world, desk.paid_days[world]) for world in sorted(desk.paid_days)],
         list(desk.runs),
     )
+
+
+def _cross_row(desk: Desk, cross: CrossAccount) -> CrossRow:
+    wakes = [(symbol, slot, cross.wakes[symbol, slot]) for symbol, slot in sorted(cross.wakes)]
+    symbols = sorted(symbol for world, symbol in desk.books if world is cross.world)
+    due = [symbol for symbol in symbols if cross.account_id in desk.books[cross.world, symbol].due_accounts]
+    return CrossRow(cross.account_id, cross.is_warned, wakes, due)
 
 
 def _load_desk(house: House, rows: DeskDump) -> None:
@@ -266,12 +285,20 @@ def _load_stakes(house: House, rows: DeskDump) -> None:
         desk.add_entry(entry)
         if entry.expires_ns:
             house.remind(entry.expires_ns, ENTRY_EXPIRES, entry.entry_id)
-    for account_id in rows.warned:
-        desk.cross[account_id].is_warned = True
-    for account_id in sorted(desk.cross):
-        arm(house, desk.cross[account_id])
+    for row in rows.cross:
+        _load_cross(desk, row)
     for key in sorted(desk.books):
         desk.books[key].settle_bounds()
+
+
+def _load_cross(desk: Desk, row: CrossRow) -> None:
+    cross = desk.cross[row.account_id]
+    cross.is_warned = row.is_warned
+    for symbol, slot, ticks in row.wakes:
+        cross.wakes[symbol, slot] = ticks
+        desk.books[cross.world, symbol].wake(row.account_id, slot, ticks)
+    for symbol in row.due:
+        desk.books[cross.world, symbol].look_at(row.account_id)
 
 
 def _hold_row(hold: Hold) -> HoldRow:

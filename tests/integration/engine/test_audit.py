@@ -4,11 +4,13 @@ import pytest
 
 from fondaco.app.doctor import Level, check_database
 from fondaco.core.book.vocabulary import Side
+from fondaco.core.vocabulary import AccountKind, EntryKind
 from fondaco.engine.projection.audit import CHECKS, differences, faults, machine_state, tables_state
 from fondaco.engine.projection.projection import open_projection
 from fondaco.infra.clock import now_us
 from fondaco.infra.database import Database
 from fondaco.infra.settings import Settings
+from support.desk_crowd import CROSS, LONG, SHORT, Dealing
 from support.exchange import BTC, Crowd, Exchange
 from support.stored import execute
 
@@ -49,8 +51,31 @@ DAMAGE = {
 }
 
 
+DESK_DAMAGE = {
+    ("margins", "UPDATE desk_positions SET margin = margin + 1"): "and its hold is 600000",
+    ("margins", "UPDATE balance_holds SET reason = 'system' WHERE reason = 'margin'"): "600000 atoms of USDT, and its",
+    ("margins", "DELETE FROM desk_positions"): "has a margin of 0 atoms of USDT, and its hold is 600000",
+    ("fills", "DELETE FROM desk_fills WHERE NOT is_open"): "and closed 400000, and its fills come to 1000000 and 0",
+    (
+        "fills",
+        "DELETE FROM desk_positions WHERE mode = 'cross'",
+    ): "has opened 0 atoms and closed 0, and its fills",
+    ("fills", "UPDATE desk_positions SET realised = realised - 1"): "has opened 1000000 atoms",
+    ("fills", "UPDATE desk_positions SET covered = covered + 1"): "has opened 1000000 atoms",
+    ("desk ledger", "UPDATE desk_positions SET realised = realised + 1"): "says 80001, 0, 0 and 0 atoms",
+    ("desk ledger", "DELETE FROM desk_positions"): "its ledger entries come to 80000, 0, 0 and 0",
+    ("receipts", "UPDATE stop_outs SET positions = '{}'"): "lists the positions  and 5000000 atoms covered",
+    ("receipts", "UPDATE stop_outs SET desk_paid = 0"): "and 0 atoms covered, and its fills say {",
+    ("receipts", "DELETE FROM stop_outs"): "lists the positions  and  atoms covered, and its fills say {",
+    ("desk references", "DELETE FROM desk_terms"): "2 of desk_positions name no row of desk_terms",
+    ("desk references", "DELETE FROM desk_positions"): "4 of desk_fills name no row of desk_positions",
+    ("desk references", "DELETE FROM desk_entries"): "1 of stop_outs name no row of desk_entries",
+    ("desk references", "DELETE FROM accounts"): "2 of desk_entries name no row of accounts; 2 of desk_positions",
+}
+
+
 def test_every_check_is_shown_to_find_something() -> None:
-    assert set(DAMAGE) == {check.part for check in CHECKS}
+    assert {*DAMAGE, *(part for part, _ in DESK_DAMAGE)} == {check.part for check in CHECKS}
 
 
 @pytest.mark.parametrize("part", DAMAGE)
@@ -58,10 +83,48 @@ async def test_damage_is_found_and_named(database: Database, part: str) -> None:
     projection = await open_projection(database)
     await projection.write([traded().cut()])
     damage, said = DAMAGE[part]
-    await execute(database, damage)
+    await found_and_named(database, part, damage, said)
+
+
+@pytest.mark.parametrize(("part", "damage"), DESK_DAMAGE)
+async def test_damage_at_the_desk_is_found_and_named(database: Database, part: str, damage: str) -> None:
+    projection = await open_projection(database)
+    await projection.write([leveraged().exchange.cut()])
+    await found_and_named(database, part, damage, DESK_DAMAGE[part, damage])
+
+
+async def found_and_named(database: Database, part: str, damage: str, said: str) -> None:
+    """What a check finds after some damage is this; before it, nothing."""
     (check,) = (each for each in CHECKS if each.part == part)
     async with database.driver_transaction() as connection:
+        assert await faults(connection, check) == ""
+    await execute(database, damage)
+    async with database.driver_transaction() as connection:
         assert said in await faults(connection, check)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ("UPDATE desk_positions SET stop_loss = 1 WHERE closed_at IS NULL", "in the tables and"),
+        ("UPDATE desk_entries SET trail_value = 1, trail_kind = 'price' WHERE state = 'pending'", "in the tables and"),
+        ("UPDATE desk_rules SET margin_call_ppm = 1", "desk rules trading is"),
+        ("UPDATE desk_terms SET max_net_quantity = 1 WHERE symbol = 'BTCUSDT'", "desk terms trading BTCUSDT is"),
+        ("UPDATE desk_quotes SET tick_id = 0", "desk quote trading BTCUSDT is"),
+        ("DELETE FROM desk_quotes", "desk quote trading BTCUSDT is in memory only"),
+    ],
+)
+async def test_a_difference_from_the_desks_memory_is_found_and_named(
+    database: Database, damage: str, said: str
+) -> None:
+    dealing = leveraged()
+    projection = await open_projection(database)
+    await projection.write([dealing.exchange.cut()])
+    await execute(database, damage)
+    async with database.driver_transaction() as connection:
+        tables = await tables_state(connection)
+    (found,) = differences(tables, machine_state(dealing.exchange.machine))
+    assert said in found
 
 
 @pytest.mark.parametrize(
@@ -101,3 +164,19 @@ def traded() -> Exchange:
     exchange.order(seller, Side.SELL, 100, 2)
     exchange.order(seller, Side.SELL, 100, 4)
     return exchange
+
+
+def leveraged() -> Dealing:
+    """A position partly closed, another stopped out with an entry, and an entry that waits."""
+    dealing = Dealing()
+    ann = dealing.client("ann")
+    bob = dealing.client("bob", AccountKind.MARGIN, money=21_000_000)
+    dealing.quote(100_000)
+    lasting = dealing.opened(ann, LONG, 10)
+    dealing.opened(bob, LONG, 1_000, 50, mode=CROSS)
+    dealing.entered(bob, LONG, EntryKind.LIMIT, 10_000, 10)
+    dealing.entered(ann, SHORT, EntryKind.LIMIT, 200_000, 10)
+    dealing.quote(102_000)
+    dealing.close(ann, lasting, 4)
+    dealing.quote(97_400)
+    return dealing

@@ -57,7 +57,7 @@ async def test_views_and_the_structure_of_the_tables_survive(database: Database)
     views = [name for (name,) in await rows_of(database, "SELECT viewname FROM pg_views WHERE schemaname = 'public'")]
     structure = STRUCTURE, "public", "public", "public", [*TABLES, *views]
     tables, seen = await rows_of(database, *structure), await shown(database, views)
-    assert len(tables) == len(TABLES) + 9
+    assert len(tables) == len(TABLES) + 15
     for _ in range(2):
         await rebuild(database, Journal(batches))
         assert await rows_of(database, *structure) == tables

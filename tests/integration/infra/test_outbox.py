@@ -10,15 +10,19 @@ import pytest
 from sqlalchemy import select
 
 from fondaco.infra import outbox
+from fondaco.infra.clock import now_us
 from fondaco.infra.database import Database
+from fondaco.infra.ids import uuid7
 from fondaco.infra.outbox import (
     BATCH_ROWS,
     LONGEST_RETRY_S,
     MAX_ATTEMPTS,
     MAX_ERROR_CHARACTERS,
     Courier,
+    Message,
     OutboxRow,
     enqueue,
+    enqueue_all,
     purge_outbox,
     retry_pause,
 )
@@ -158,6 +162,50 @@ async def test_a_topic_without_a_handler_waits_with_its_reason(database: Databas
     )
 
 
+async def test_an_unclaimed_topic_waits_untried_and_holds_up_nobody(database: Database) -> None:
+    handler = Handler()
+    await put(database, "early", key="k", topic="u")
+    await put(database, "now", key="k", topic="t")
+    await put(database, "strange", key="k", topic="v")
+    courier = Courier(database, {"t": handler}, unclaimed={"u"}, clock_us=Clock())
+    assert await courier.deliver_batch() == 2
+    assert handler.taken == ["now"]
+    assert [(row.topic, row.state, row.attempts) for row in await rows(database)] == [
+        ("u", "waiting", 0),
+        ("t", "sent", 1),
+        ("v", "waiting", 1),
+    ]
+    await drain(Courier(database, {"t": handler, "u": handler}, clock_us=Clock()))
+    assert handler.taken == ["now", "early"], "whoever comes to take it finds it"
+
+
+async def test_a_purge_drops_what_nobody_came_for_and_keeps_what_waits_for_others(database: Database) -> None:
+    await put(database, 1, 2, topic="u")
+    await put(database, 3, topic="t")
+    old = now_us() + 7 * DAY_US
+    assert await purge_outbox(database, timedelta(days=7), old - 60_000_000, {"u"}) == (0, 0)
+    assert await purge_outbox(database, timedelta(days=7), old + 60_000_000, {"u"}) == (0, 2)
+    assert [row.topic for row in await rows(database)] == ["t"]
+
+
+async def test_many_messages_are_written_at_once_under_ids_of_the_writers(database: Database) -> None:
+    messages = [Message(uuid7(number, 0), "t", "k", {"n": f"{number} \\ \t \u20ac"}) for number in (3, 1, 2)]
+    handler = Handler()
+    with pytest.raises(RuntimeError, match="rolled back"):
+        await put_all_and_fail(database, messages)
+    async with database.driver_transaction() as connection:
+        await enqueue_all(connection, messages)
+    await drain(Courier(database, {"t": handler}, clock_us=Clock()))
+    assert handler.taken == [f"{number} \\ \t \u20ac" for number in (1, 2, 3)], "in the order of their ids"
+
+
+async def put_all_and_fail(database: Database, messages: list[Message]) -> None:
+    """Enqueue in a transaction that is rolled back."""
+    async with database.driver_transaction() as connection:
+        await enqueue_all(connection, messages)
+        raise RuntimeError("rolled back")
+
+
 async def test_two_couriers_share_the_work_and_no_message_is_in_two_hands(database: Database) -> None:
     inside, entered = asyncio.Event(), asyncio.Event()
     taken: list[Any] = []
@@ -218,8 +266,8 @@ async def test_a_purge_takes_what_was_sent_long_ago_and_nothing_else(database: D
     handler.failing["waits"] = OSError("away")
     await put(database, "waits", key="c")
     await drain(courier)
-    assert await purge_outbox(database, timedelta(days=7), clock.now_us + 7 * DAY_US - 1) == 0
-    assert await purge_outbox(database, timedelta(days=7), clock.now_us + 7 * DAY_US) == 1
+    assert await purge_outbox(database, timedelta(days=7), clock.now_us + 7 * DAY_US - 1) == (0, 0)
+    assert await purge_outbox(database, timedelta(days=7), clock.now_us + 7 * DAY_US) == (1, 0)
     assert [row.body["n"] for row in await rows(database)] == ["new", "waits"]
 
 
@@ -228,7 +276,7 @@ async def test_a_purge_goes_on_until_nothing_old_is_left(database: Database, mon
     clock = Clock()
     await put(database, 1, 2, 3, 4)
     await drain(Courier(database, {"t": Handler()}, clock_us=clock))
-    assert await purge_outbox(database, timedelta(0), clock.now_us + 1) == 4
+    assert await purge_outbox(database, timedelta(0), clock.now_us + 1) == (4, 0)
     assert await rows(database) == []
 
 

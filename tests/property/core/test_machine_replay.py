@@ -14,17 +14,22 @@ from pathlib import Path
 import pytest
 
 from fondaco.core.commands import Command
+from fondaco.core.desk import running
 from fondaco.core.machine import Machine
 from fondaco.core.refusals import Refusal
 from fondaco.core.replies import Refused
 from fondaco.core.snapshot import dump, load, state_hash
 from support.command_stream import Step, stream
+from support.desk_stream import desk_stream
 from support.journals import chain_hash, chained
 
 SEED = 20_261_121
 FOLLOWING = 10_000
 FEW = 3_000
 CUT = 8_000
+DESK_STEPS = 12_000
+DESK_CUT = 97
+MANY_CUTS = 60
 CROWDS = 3_000
 """So that every kind of crowd has come and gone by then."""
 
@@ -33,6 +38,12 @@ CROWDS = 3_000
 def steps() -> list[Step]:
     """A long stream."""
     return list(islice(stream(SEED, crowds=CROWDS), CUT + FOLLOWING))
+
+
+@pytest.fixture(scope="module")
+def desk_steps() -> list[Step]:
+    """A long stream of a desk."""
+    return list(islice(desk_stream(SEED), DESK_STEPS))
 
 
 def test_live_replayed_and_loaded_machines_say_the_same_from_then_on(steps: list[Step]) -> None:
@@ -94,18 +105,40 @@ def test_the_seed_of_hashes_reaches_no_event() -> None:
     assert told == [f"{chain.hex()} {state_hash(machine).hex()}\n"] * 2
 
 
-def test_every_command_and_every_reason_against_one_is_reached(steps: list[Step]) -> None:
-    machine = Machine()
+def test_every_command_and_every_reason_against_one_is_reached(steps: list[Step], desk_steps: list[Step]) -> None:
     types: set[type] = set()
     reached: Counter[Refusal] = Counter()
-    for step in steps:
-        answer = machine.apply(step.submission, machine.seq + 1, step.now_ns)
-        machine.log.take()
-        types.add(type(step.command))
-        if isinstance(answer.reply, Refused):
-            reached[answer.reply.code] += 1
+    for each in (steps, desk_steps):
+        machine = Machine()
+        for step in each:
+            answer = machine.apply(step.submission, machine.seq + 1, step.now_ns)
+            machine.log.take()
+            types.add(type(step.command))
+            if isinstance(answer.reply, Refused):
+                reached[answer.reply.code] += 1
     assert types == set(Command.__args__)
     assert sorted(set(Refusal) - set(reached)) == []
+
+
+def test_a_desk_says_the_same_live_replayed_and_loaded_at_any_moment(
+    desk_steps: list[Step], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few closes a command, so that quotes and nights are often left unfinished where it is cut."""
+    monkeypatch.setattr(running, "MAX_CLOSED", 2)
+    live, replayed = Machine(), Machine()
+    loaded = Machine()
+    unfinished_cuts = 0
+    for at, step in enumerate(desk_steps):
+        said = played(live, [step])
+        assert played(replayed, [step]) == said
+        assert played(loaded, [step]) == said
+        if at % DESK_CUT == 0 or (live.house.desk.runs and unfinished_cuts < MANY_CUTS):
+            unfinished_cuts += bool(live.house.desk.runs)
+            body = dump(live)
+            loaded = load(body)
+            assert dump(loaded) == body
+    assert unfinished_cuts >= MANY_CUTS
+    assert dump(live) == dump(replayed) == dump(loaded)
 
 
 def played(machine: Machine, steps: list[Step]) -> list[bytes]:

@@ -63,7 +63,7 @@ def look(house: House, cross: CrossAccount, book: DealingBook | None) -> int:
         standing = standing_of(house, cross)
     _warn(house, cross, rules, standing)
     if cross.positions:
-        arm(house, cross, standing)
+        _arm(house, cross, rules, standing)
     else:
         del house.desk.cross[cross.account_id]
     return closes
@@ -90,16 +90,8 @@ def _warn(house: House, cross: CrossAccount, rules: DeskRules, standing: Standin
         house.log.emit(warning)
 
 
-def arm(house: House, cross: CrossAccount, known: Standing | None = None) -> None:
-    """Place an account's wake-ups anew. One that is due already is looked at with the next quote of any of its symbols.
-
-    Args:
-        house: the house.
-        cross: the account, with at least one position.
-        known: how it stands, when that is known.
-    """
-    standing = known or standing_of(house, cross)
-    rules = house.desk.rules_of(cross.world)
+def _arm(house: House, cross: CrossAccount, rules: DeskRules, standing: Standing) -> None:
+    """Place the wake-ups anew. One that is due already is looked at with the next quote of any of its symbols."""
     exposures = _exposures(house, cross)
     cross.wakes.clear()
     if standing.is_at(rules.stop_out_level_ppm):

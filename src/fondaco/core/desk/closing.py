@@ -45,7 +45,7 @@ def close_position(house: House, command: ClosePosition, closing: Closing) -> Re
     if isinstance(quote, Refusal):
         return Refused(quote)
     ticks = closing_ticks(position, quote)
-    if is_slipped(listed, position.direction is not LONG, ticks, command.expected_price, command.slippage_ppm):
+    if is_slipped(listed, ticks, command.expected_price, command.slippage_ppm, is_buy=position.direction is not LONG):
         return Refused(Refusal.SLIPPAGE)
     lots = command.quantity // listed.lot or position.lots
     closed = close(house, book, position, lots, closing)
@@ -156,7 +156,7 @@ def is_bad_slippage(expected_price: int, slippage_ppm: int) -> bool:
     return not 0 <= slippage_ppm <= PPM or (slippage_ppm > 0 and not expected_price)
 
 
-def is_slipped(listed: Terms, is_buy: bool, ticks: int, expected_price: int, slippage_ppm: int) -> bool:  # noqa: FBT001
+def is_slipped(listed: Terms, ticks: int, expected_price: int, slippage_ppm: int, *, is_buy: bool) -> bool:
     """Whether a price is further on the wrong side of the expected one than the slippage allows."""
     if not expected_price:
         return False

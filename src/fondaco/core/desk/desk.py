@@ -2,7 +2,7 @@
 
 Plain state, as `fondaco.core.house.House` is, which has it as its ``desk``. Rows are dumped; what can be derived (who
 waits for which price, what an account answers for together, how much the desk could still have to pay) is derived on
-loading.
+loading; but not when accounts are looked at, which counts to what one command may do.
 """
 
 from collections import deque

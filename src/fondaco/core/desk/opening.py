@@ -127,7 +127,7 @@ def ready(house: House, request: Request) -> Plan | Refused:
     if isinstance(free, Refusal):
         return Refused(free)
     listed, ticks = place.book.listed, opening_ticks(request.direction, quote)
-    if is_slipped(listed, request.direction is LONG, ticks, request.expected_price, request.slippage_ppm):
+    if is_slipped(listed, ticks, request.expected_price, request.slippage_ppm, is_buy=request.direction is LONG):
         return Refused(Refusal.SLIPPAGE)
     plan = _planned(request, place, ticks)
     if isinstance(plan, Refusal):

@@ -227,7 +227,7 @@ def _lost(house: House, book: DealingBook, position: DeskPosition) -> int:
         closing = Closing.TRAILING_STOP
     else:
         _warn(house, book, position, price)
-        return 0
+        return 1
     receipt_id = house.new_id() if closing is Closing.MARGIN_CALL else 0
     before = (position.margin + unrealised(position, price, book.step), position.margin)
     closed = close(house, book, position, position.lots, closing, receipt_id)

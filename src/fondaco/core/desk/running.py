@@ -52,7 +52,7 @@ def go_on(house: House) -> None:
         run = runs[0]
         cost = 1 if type(run) is QuoteRun else _COST
         took, is_done = _RUNNERS[type(run)](house, run, -(-left // cost))
-        left -= max(1, took) * cost
+        left -= took * cost
         if is_done:
             runs.popleft()
 

@@ -2,7 +2,7 @@
 
 Each report is of one world, so play money never counts as real (BBX-45), and results of different currencies are never
 added up. Results are what sales have earned, fees apart, and come from the positions, of which there are far fewer than
-trades; both come to the same.
+trades; both come to the same. Leveraged positions count on the leader board; their own reports stand in `desk`.
 
 Plain SQL: grouping twice before an outer join is what a query builder hides (EXD-33). The reports over a whole world
 read all its orders, so they are for operators.
@@ -44,7 +44,7 @@ class SymbolLine(msgspec.Struct, frozen=True, gc=False):
 
 
 class LeaderLine(msgspec.Struct, frozen=True, gc=False):
-    """A user's place on the leader board. Without an order there is no result."""
+    """A user's place on the leader board. A leveraged position counts as an order; without any there is no result."""
 
     user_id: str
     email: str
@@ -99,12 +99,16 @@ _LEADERS: Final = """
 WITH asset AS (SELECT scale, ('1e-' || scale)::numeric AS atom FROM assets WHERE code = %(currency)s),
 market AS (SELECT world, symbol FROM trading_pairs WHERE world = %(world)s AND quote = %(currency)s),
 placed AS (
-    SELECT a.user_id, count(*) AS orders
-    FROM market JOIN orders o USING (world, symbol) JOIN accounts a ON a.id = o.account_id GROUP BY a.user_id
+    SELECT a.user_id, count(*) AS orders FROM (
+        SELECT o.account_id FROM market JOIN orders o USING (world, symbol)
+        UNION ALL SELECT d.account_id FROM market JOIN desk_positions d USING (world, symbol)
+    ) each JOIN accounts a ON a.id = each.account_id GROUP BY a.user_id
 ),
 earned AS (
-    SELECT a.user_id, sum(p.realised) AS realised
-    FROM market JOIN positions p USING (world, symbol) JOIN accounts a ON a.id = p.account_id GROUP BY a.user_id
+    SELECT a.user_id, sum(each.realised) AS realised FROM (
+        SELECT p.account_id, p.realised FROM market JOIN positions p USING (world, symbol)
+        UNION ALL SELECT d.account_id, d.realised + d.covered FROM market JOIN desk_positions d USING (world, symbol)
+    ) each JOIN accounts a ON a.id = each.account_id GROUP BY a.user_id
 )
 SELECT u.id::text AS user_id, u.email, coalesce(p.orders, 0) AS orders,
     CASE WHEN p.orders > 0 THEN round(coalesce(e.realised, 0) * asset.atom, asset.scale) END AS realized_pnl
@@ -136,7 +140,10 @@ async def symbols(connection: PsycopgConnection, world: World) -> list[SymbolLin
 
 
 async def leaders(connection: PsycopgConnection, world: World, currency: str, limit: int) -> list[LeaderLine]:
-    """Every user with number of orders and result, best first, those without orders last (EXD-31, 32)."""
+    """Every user with number of orders and result, best first, those without orders last (EXD-31, 32).
+
+    A leveraged position counts as an order, and with the loss that its owner had to bear.
+    """
     wanted = {"world": world, "currency": currency, "limit": limit}
     return await rows(connection, _LEADERS, wanted, LeaderLine)
 

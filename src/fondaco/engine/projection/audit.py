@@ -6,10 +6,12 @@ machine remembers is compared row by row, by pure functions.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from fondaco.core.machine import Machine
 from fondaco.core.state import FIRST_ID
+from fondaco.engine.projection.checks import Check
+from fondaco.engine.projection.desk_audit import DESK_CHECKS, DESK_QUERIES, desk_rows
 from fondaco.engine.projection.rows import SIDES
 from fondaco.infra.database import PsycopgConnection
 
@@ -17,15 +19,7 @@ MAX_SHOWN: Final = 3
 """Faults that are named by each question; the rest is counted."""
 
 State: TypeAlias = Mapping[str, Mapping[tuple[Any, ...], tuple[Any, ...]]]
-"""What stands, by kind, each by its key: balances, holds, orders, positions."""
-
-
-class Check(NamedTuple):
-    """A question to the tables: its part of the house, what is well when it finds nothing, and the faults in words."""
-
-    part: str
-    well: str
-    query: str
+"""What stands, by kind, each by its key: balances, holds, orders, positions, and what stands at the desk."""
 
 
 CHECKS: Final = (
@@ -115,6 +109,7 @@ CHECKS: Final = (
         ) AS missing GROUP BY source, target ORDER BY 1
         """,  # noqa: S608 - a number of ours
     ),
+    *DESK_CHECKS,
 )
 _BALANCES = "SELECT account_id, asset, available, held FROM balances WHERE available <> 0 OR held <> 0"
 _HOLDS = "SELECT id, account_id, asset, amount, reason FROM balance_holds WHERE released_at IS NULL"
@@ -146,6 +141,10 @@ async def tables_state(connection: PsycopgConnection) -> State:
         "hold": _keyed(1, await (await connection.execute(_HOLDS)).fetchall()),
         "order": _keyed(1, await (await connection.execute(_ORDERS)).fetchall()),
         "position": _keyed(1, await (await connection.execute(_POSITIONS)).fetchall()),
+        **{
+            kind: _keyed(1, await (await connection.execute(query.encode())).fetchall())
+            for kind, query in DESK_QUERIES.items()
+        },
     }
 
 
@@ -164,6 +163,7 @@ def machine_state(machine: Machine) -> State:
         ),
         "order": _keyed(1, _orders_of(machine)),
         "position": _keyed(1, _positions_of(machine)),
+        **{kind: _keyed(1, found) for kind, found in desk_rows(machine).items()},
     }
 
 

@@ -5,22 +5,16 @@ other.
 """
 
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, TypeAlias
 
+from fondaco.core.desk.desk import QuoteRun
 from fondaco.core.desk.state import Level
 from fondaco.core.machine import Machine
 from fondaco.core.state import FIRST_ID
+from fondaco.engine.projection.checks import Check
 from fondaco.engine.projection.desk_tables import SAID_LEVELS
-from fondaco.engine.projection.months import EPOCH
 
-
-class Check(NamedTuple):
-    """A question to the tables: its part of the house, what is well when it finds nothing, and the faults in words."""
-
-    part: str
-    well: str
-    query: str
-
+Row: TypeAlias = tuple[Any, ...]
 
 DESK_CHECKS: Final = (
     Check(
@@ -131,35 +125,105 @@ DESK_CHECKS: Final = (
         """,
     ),
 )
+_NS = "(extract(epoch FROM {}) * 1000000)::bigint * 1000"
 DESK_QUERIES: Final = {
-    "desk position": """
+    "desk position": f"""
         SELECT id, account_id, world, symbol, direction, mode, leverage, margin_call_ppm, loss_warning_ppm,
             coalesce(entry_id, 0), quantity, entry_notional, margin, settled, coalesce(stop_loss, 0),
             coalesce(take_profit, 0), coalesce(trailing_distance, 0), is_guaranteed, is_warned, realised, covered,
-            financing, premium, opened_quantity, opened_notional, closed_notional, opened_at, updated_at
+            financing, premium, opened_quantity, opened_notional, closed_notional,
+            {_NS.format("opened_at")}, {_NS.format("updated_at")}
         FROM desk_positions WHERE closed_at IS NULL
-    """,
-    "desk entry": """
+    """,  # noqa: S608 - texts of ours
+    "desk entry": f"""
         SELECT id, account_id, world, symbol, direction, kind, mode, leverage, quantity, trigger_price,
-            stop_kind, stop_value, take_kind, take_value, trail_kind, trail_value, is_guaranteed, expires_at,
-            created_at, updated_at
+            stop_kind, stop_value, take_kind, take_value, trail_kind, trail_value, is_guaranteed,
+            coalesce({_NS.format("expires_at")}, 0), {_NS.format("created_at")}, {_NS.format("updated_at")}
         FROM desk_entries WHERE closed_at IS NULL
-    """,
+    """,  # noqa: S608 - texts of ours
     "desk rules": """
         SELECT world, max_quote_age_ns, margin_call_ppm, loss_warning_ppm, warning_level_ppm, stop_out_level_ppm,
             stop_out_policy
         FROM desk_rules
     """,
-}
-"""What stands at the desk, each row by its first column."""
-DESK_BOOK_QUERIES: Final = {
     "desk terms": """
-        SELECT world, symbol, is_dealt, min_quantity, max_quantity, coalesce(max_net_quantity, 0), long_financing_ppm,
-            short_financing_ppm, coalesce(triple_weekday, 7), guarantee_ppm, guarantee_distance_ppm
+        SELECT world || ' ' || symbol, is_dealt, min_quantity, max_quantity, coalesce(max_net_quantity, 0),
+            long_financing_ppm, short_financing_ppm, coalesce(triple_weekday, 7), guarantee_ppm, guarantee_distance_ppm
         FROM desk_terms
     """,
-    "desk quote": """
-        SELECT world, symbol, bid, ask, received_at, source, source_price, tick_id, markup_ppm FROM desk_quotes
-    """,
+    "desk quote": f"""
+        SELECT world || ' ' || symbol, bid, ask, {_NS.format("received_at")}, source, source_price, tick_id, markup_ppm
+        FROM desk_quotes
+    """,  # noqa: S608 - texts of ours
 }
-"""The same, by the first two columns."""
+"""What stands at the desk, each row by its first column."""
+
+
+def desk_rows(machine: Machine) -> dict[str, list[Row]]:
+    """The same, by a machine's memory."""
+    return {
+        "desk position": list(_positions(machine)),
+        "desk entry": list(_entries(machine)),
+        "desk rules": [
+            (
+                *(each.world.value, each.max_quote_age_ns, each.margin_call_ppm, each.loss_warning_ppm),
+                *(each.warning_level_ppm, each.stop_out_level_ppm, each.stop_out_policy.value),
+            )
+            for each in machine.house.desk.rules.values()
+        ],
+        "desk terms": list(_terms(machine)),
+        "desk quote": list(_quotes(machine)),
+    }
+
+
+def _positions(machine: Machine) -> Iterator[Row]:
+    for each in machine.house.desk.positions.values():
+        listed = machine.house.desk.book_of(each).listed
+        yield (
+            *(each.position_id, each.account_id, each.world.value, each.symbol, each.direction.value, each.mode.value),
+            *(each.leverage, each.margin_call_ppm, each.loss_warning_ppm, each.entry_id, each.lots * listed.lot),
+            *(each.entry_notional, each.margin, each.settled, each.stop_ticks * listed.tick),
+            *(each.take_ticks * listed.tick, each.trail_ticks * listed.tick, each.is_guaranteed, each.is_warned),
+            *(each.realised, each.covered, each.financing, each.premium, each.opened_lots * listed.lot),
+            *(each.opened_notional, each.closed_notional, each.opened_ns, each.changed_ns),
+        )
+
+
+def _entries(machine: Machine) -> Iterator[Row]:
+    for each in machine.house.desk.entries.values():
+        listed = machine.house.desk.book_of(each).listed
+        yield (
+            *(each.entry_id, each.account_id, each.world.value, each.symbol, each.direction.value, each.kind.value),
+            *(each.mode.value, each.leverage, each.lots * listed.lot, each.trigger_ticks * listed.tick),
+            *(*_said(each.stop), *_said(each.take), *_said(each.trail), each.is_guaranteed, each.expires_ns),
+            *(each.created_ns, each.updated_ns),
+        )
+
+
+def _terms(machine: Machine) -> Iterator[Row]:
+    for (world, symbol), book in machine.house.desk.books.items():
+        it, lot = book.terms, book.listed.lot
+        if it is not None:
+            yield (
+                *(f"{world} {symbol}", it.is_dealt, it.min_lots * lot, it.max_lots * lot, it.max_net_lots * lot),
+                *(it.long_financing_ppm, it.short_financing_ppm, it.triple_weekday, it.guarantee_ppm),
+                it.guarantee_distance_ppm,
+            )
+
+
+def _quotes(machine: Machine) -> Iterator[Row]:
+    """The newest quotes, those included that are yet to be applied."""
+    desk = machine.house.desk
+    newest = {key: book.quote for key, book in desk.books.items()}
+    newest |= {(run.quote.world, run.quote.symbol): run.quote for run in desk.runs if isinstance(run, QuoteRun)}
+    for (world, symbol), it in newest.items():
+        if it is not None:
+            tick = desk.books[world, symbol].listed.tick
+            yield (
+                *(f"{world} {symbol}", it.bid_ticks * tick, it.ask_ticks * tick, it.received_ns // 1_000 * 1_000),
+                *(it.source, it.source_price, it.tick_id, it.markup_ppm),
+            )
+
+
+def _said(level: Level) -> Row:
+    return (level.kind.value, level.value) if level.kind in SAID_LEVELS else (None, None)

@@ -1,7 +1,7 @@
 """Folds a run of batches into what is to be written: each row once, as it stands at the end of the run.
 
-Postings, trades, alerts, fills, receipts and nights are facts and all appear. What is folded is the same however the run
-is cut into batches and the batches into runs: a row's last state comes with its last event, and the moment it first
+Postings, trades, alerts, fills, receipts and nights are facts and all appear. What is folded is the same however the
+run is cut into batches and the batches into runs: a row's last state comes with its last event, and the moment it first
 appeared is kept by whoever has the row already.
 """
 
