@@ -118,6 +118,11 @@ def position(floor: Floor, name: str, **changes: object) -> Json:
     return {field: value for field, value in whole.items() if value is not None}
 
 
+def entry(floor: Floor, name: str, **changes: object) -> Json:
+    """An entry of somebody's that waits for a better price; changes that are None leave a field out."""
+    return position(floor, name, **({"kind": "limit", "price": "40000"} | changes))
+
+
 async def opened_position(floor: Floor, name: str, **changes: object) -> Json:
     """Open a position that must be opened."""
     answer = await floor.ask(name, "POST", "/positions", position(floor, name, **changes))

@@ -15,6 +15,8 @@ from fondaco.core.vocabulary import Direction, EntryKind, MarginMode
 from fondaco.domains.trading.api import Amount, Answered, Asked, Id, Moment, Price, Quantity, Symbol, decimal
 
 ONE_OF_THREE: Final = "Give one of `price`, `amount` and `percent`."
+LEVEL_SCHEMA: Final = {"NewLevel": {"minProperties": 1, "maxProperties": 1}}
+"""The same for the document."""
 
 Leverage: TypeAlias = Annotated[
     int,
@@ -43,9 +45,6 @@ class NewLevel(Asked, frozen=True):
             raise ValueError(ONE_OF_THREE)
 
 
-SaidLevel: TypeAlias = Annotated[NewLevel, Meta(extra_json_schema={"minProperties": 1, "maxProperties": 1})]
-
-
 class NewPosition(Asked, frozen=True):
     """A bet on a price, at the desk's quote. `position_id` names a position to add to."""
 
@@ -55,9 +54,9 @@ class NewPosition(Asked, frozen=True):
     quantity: Quantity
     leverage: Leverage
     mode: MarginMode = MarginMode.ISOLATED
-    stop_loss: SaidLevel | None = None
-    take_profit: SaidLevel | None = None
-    trailing_stop: SaidLevel | None = None
+    stop_loss: NewLevel | None = None
+    take_profit: NewLevel | None = None
+    trailing_stop: NewLevel | None = None
     guaranteed: bool = False
     expected_price: Price | None = None
     slippage_ppm: Slippage = 0
@@ -75,9 +74,9 @@ class PositionClosing(Asked, frozen=True):
 class PositionChange(Asked, frozen=True):
     """New stops of a position: one that is left out stays, null takes it away."""
 
-    stop_loss: SaidLevel | UnsetType | None = UNSET
-    take_profit: SaidLevel | UnsetType | None = UNSET
-    trailing_stop: SaidLevel | UnsetType | None = UNSET
+    stop_loss: NewLevel | UnsetType | None = UNSET
+    take_profit: NewLevel | UnsetType | None = UNSET
+    trailing_stop: NewLevel | UnsetType | None = UNSET
 
 
 class NewEntry(Asked, frozen=True):
@@ -91,9 +90,9 @@ class NewEntry(Asked, frozen=True):
     quantity: Quantity
     leverage: Leverage
     mode: MarginMode = MarginMode.ISOLATED
-    stop_loss: SaidLevel | None = None
-    take_profit: SaidLevel | None = None
-    trailing_stop: SaidLevel | None = None
+    stop_loss: NewLevel | None = None
+    take_profit: NewLevel | None = None
+    trailing_stop: NewLevel | None = None
     guaranteed: bool = False
     expires_at: Moment | None = None
 

@@ -28,6 +28,8 @@ from fondaco.engine.live import Owner
 Word: TypeAlias = Literal["LONG", "SHORT", "PUT", "long", "short", "put"]
 """PUT is another word for SHORT (EXP-C1)."""
 ONE_DIRECTION: Final = "Give one of `type` and `direction`."
+ORDER_SCHEMA: Final = {"SimpleOrder": {"oneOf": [{"required": ["type"]}, {"required": ["direction"]}]}}
+"""The same for the document."""
 _NULL: Final = "null"
 _NO_SCALE: Final = 0
 
@@ -54,13 +56,13 @@ class SimpleOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, renam
     asset: Symbol
     leverage: Whole
     quantity: Number
-    type: Word | None = None
-    direction: Word | None = None
+    type: Word | UnsetType = UNSET
+    direction: Word | UnsetType = UNSET
     stop_loss: Number | UnsetType = UNSET
     take_profit: Number | UnsetType = UNSET
 
     def __post_init__(self) -> None:
-        if (self.type is None) == (self.direction is None):
+        if (self.type is UNSET) == (self.direction is UNSET):
             raise ValueError(ONE_DIRECTION)
 
 
@@ -187,11 +189,12 @@ def simple_line(position: DeskPosition, terms: Terms) -> SimpleLine:
 
 
 def _new_position(owner: Owner, order: SimpleOrder, terms: Terms) -> NewPosition:
-    word = (order.type or order.direction or "").upper()
+    word = order.direction if isinstance(order.type, UnsetType) else order.type
+    assert word is not UNSET, "an order says one of the two"
     return NewPosition(
         account_id=owner.account_id,
         symbol=order.asset,
-        direction=Direction.LONG if word == "LONG" else Direction.SHORT,
+        direction=Direction.LONG if word.upper() == "LONG" else Direction.SHORT,
         quantity=_text(order.quantity) or "",
         leverage=_whole(order.leverage),
         stop_loss=_amount("stopLoss", order.stop_loss, terms),

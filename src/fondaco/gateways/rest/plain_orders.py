@@ -21,7 +21,14 @@ from fondaco.domains.identity.api import Actor
 from fondaco.domains.positions import reads
 from fondaco.domains.positions.api import NoAccountError, SimpleOrders, Valuer
 from fondaco.domains.positions.reads import PositionPlace, Which
-from fondaco.domains.positions.simple import SimpleClosed, SimpleLine, SimpleOpened, SimpleOrder, simple_line
+from fondaco.domains.positions.simple import (
+    ORDER_SCHEMA,
+    SimpleClosed,
+    SimpleLine,
+    SimpleOpened,
+    SimpleOrder,
+    simple_line,
+)
 from fondaco.domains.trading.api import RefusedError, Whose
 from fondaco.engine.reading import Tables
 from fondaco.gateways.rest.bodies import Body, success
@@ -82,6 +89,7 @@ NEW_ORDER: Final = Body(
         stop_loss=Raw(b'"500"'),
         take_profit=Raw(b"0"),
     ),
+    ORDER_SCHEMA,
 )
 _TIME: Final = iso(EXAMPLE_TIME)
 LINE: Final = SimpleLine(

@@ -11,6 +11,7 @@ from fondaco.core.vocabulary import Direction, EntryKind
 from fondaco.domains.identity.api import Actor
 from fondaco.domains.positions.api import PositionService
 from fondaco.domains.positions.shapes import (
+    LEVEL_SCHEMA,
     CancelledEntry,
     ChangedPosition,
     ClosedPosition,
@@ -50,9 +51,10 @@ NEW_POSITION: Final = Body(
         stop_loss=NewLevel(price="58000"),
         take_profit=NewLevel(percent="40"),
     ),
+    LEVEL_SCHEMA,
 )
 CLOSING: Final = Body(PositionClosing, PositionClosing(quantity="0.2"))
-CHANGE: Final = Body(PositionChange, PositionChange(stop_loss=NewLevel(amount="500"), take_profit=None))
+CHANGE: Final = Body(PositionChange, PositionChange(stop_loss=NewLevel(amount="500"), take_profit=None), LEVEL_SCHEMA)
 NEW_ENTRY: Final = Body(
     NewEntry,
     NewEntry(
@@ -65,6 +67,7 @@ NEW_ENTRY: Final = Body(
         leverage=10,
         stop_loss=NewLevel(percent="50"),
     ),
+    LEVEL_SCHEMA,
 )
 OPENED: Final = OpenedPosition(
     seq=4711,
