@@ -82,6 +82,11 @@ async def quote(client: EngineClient, bid: int, ask: int, *, age_s: int = 0) -> 
     return (await do(client, SetQuote(World.TRADING, DEALT, "binance", 100, (price,)))).seq
 
 
+async def grow_old(floor: Floor) -> None:
+    """Have the quote that stands count as stale, by rules that no quote can please for long."""
+    await do(floor.engine.client, SetDeskRules(DeskRules(World.TRADING, max_quote_age_ns=1)))
+
+
 async def margin_account(floor: Floor, name: str, money: int, mode: PositionMode = PositionMode.HEDGING) -> int:
     """A margin account of somebody's, with so many whole USDT."""
     command = OpenAccount(floor[name].user_id, World.TRADING, "USDT", AccountKind.MARGIN, 0, mode)
