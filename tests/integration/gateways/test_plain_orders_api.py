@@ -38,7 +38,7 @@ async def said(floor: Floor, method: str, path: str, body: object = None, name: 
 
 
 async def test_opening_takes_the_margin_and_tells_order_and_balance(floor: Floor) -> None:
-    """EXP-60, EXP-64, EXP-65, EXP-67, EXP-69: 1 at 50,000 with leverage 5 takes 10,000."""
+    """EXP-21, EXP-60, EXP-64, EXP-65, EXP-67, EXP-69: 1 at 50,000 with leverage 5 takes 10,000."""
     told = await opened(floor, stopLoss="500", takeProfit=2000)
     order = told["order"]
     assert told["success"] is True
