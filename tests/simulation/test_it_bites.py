@@ -10,12 +10,16 @@ import pytest
 
 from fondaco.core import snapshot
 from fondaco.core.book.book import Book
+from fondaco.core.desk import paying
+from fondaco.core.desk.book import DealingBook
+from fondaco.core.desk.state import DeskPosition
 from fondaco.core.exchange import matching
 from fondaco.core.fees import PPM, fee_of_fill
 from fondaco.core.ledger import Balance, Hold, Ledger, PostingCode
 from fondaco.core.machine import Machine
 from fondaco.core.remembered import Memory
 from fondaco.core.state import Order
+from fondaco.core.vocabulary import Direction
 from fondaco.engine import follower, recovery
 from fondaco.engine.client import EngineClient, settle
 from fondaco.engine.follower import Follower
@@ -178,6 +182,28 @@ def hold_paid_twice(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Ledger, "pay_from_hold", doubled)
 
 
+def marks_lost_in_a_dump(patch: pytest.MonkeyPatch) -> None:
+    """A takeover lets trailing stops begin anew, from where the price is now."""
+    arm = DealingBook.arm
+
+    def forgetful(self: DealingBook, position: DeskPosition, _mark_ticks: int) -> None:
+        assert self.quote is not None
+        is_long = position.direction is Direction.LONG
+        arm(self, position, self.quote.bid_ticks if is_long else self.quote.ask_ticks)
+
+    patch.setattr(DealingBook, "arm", forgetful)
+
+
+def margin_not_given_back(patch: pytest.MonkeyPatch) -> None:
+    """What a position had set aside stays so when a part of it is closed."""
+    patch.setattr(Ledger, "lower_hold", lambda _self, _hold, _amount: None)
+
+
+def gap_paid_by_the_client(patch: pytest.MonkeyPatch) -> None:
+    """Nothing is covered: a loss beyond the margin is taken from whatever there is."""
+    patch.setattr(paying, "_covered", lambda _house, _position, _amount: paying.NO_COVER)
+
+
 PLANTED: dict[Plant, int] = {
     acknowledge_before_commit: 1,
     look_before_commit: 3,
@@ -194,6 +220,9 @@ PLANTED: dict[Plant, int] = {
     money_from_nowhere: 1,
     journal_row_lost: 1,
     hold_paid_twice: 1,
+    marks_lost_in_a_dump: 8,
+    margin_not_given_back: 1,
+    gap_paid_by_the_client: 1,
 }
 
 

@@ -1,147 +1,159 @@
-"""A desk that deals over HTTP: an instrument with leverage, terms, rules and quotes, on the floor of `support.trading`.
+"""A desk in memory for tests of single rules: markets at a price of 100, and people who deal there.
 
-Quotes stay fresh for an hour, so no test hurries; one that wants a stale quote sends one that is older.
+Prices are ticks and quantities lots throughout: `STEP` quote atoms is what one lot costs for each tick of its price.
 """
 
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any
+
+import msgspec
 
 from fondaco.core.commands import (
     HOUSE,
+    AdmitUser,
+    ClosePosition,
     Command,
     Deposit,
     ListAsset,
     ListInstrument,
     OpenAccount,
+    OpenPosition,
+    RequestWithdrawal,
     SetDeskRules,
     SetDeskTerms,
     SetQuote,
+    SettleWithdrawal,
+    Submission,
+    Tick,
+    encode_command,
 )
 from fondaco.core.desk.state import Quote
-from fondaco.core.desk.terms import MAX_AGE_NS, DeskRules, DeskTerms
+from fondaco.core.desk.terms import DeskRules, DeskTerms
+from fondaco.core.events import Event, decode_events
 from fondaco.core.listings import Asset, Instrument
-from fondaco.core.replies import AccountOpened, Answer, Refused
+from fondaco.core.machine import Machine
+from fondaco.core.replies import AccountOpened, HoldPlaced, PositionClosed, PositionOpened, Refused, Reply
 from fondaco.core.terms import Terms
-from fondaco.core.vocabulary import AccountKind, PositionMode, World
-from fondaco.engine.client import EngineClient
-from fondaco.infra.database import Database
-from fondaco.infra.settings import Settings
-from support.engines import submit
-from support.floor import WHOLE
-from support.trading import TOKENS, Floor, Json, open_floor
+from fondaco.core.vocabulary import AccountKind, Direction, MarginMode, PositionMode, World
 
-DEALT: Final = "ETHUSDT"
-BID, ASK = 49_990, 50_000
-"""The first quote, in whole USDT, which are the ticks."""
-DEALT_TERMS: Final = Terms(
-    world=World.TRADING,
-    instrument=Instrument(DEALT, Asset("ETH"), Asset("USDT")),
-    tick=WHOLE,
-    lot=WHOLE // 100,
-    max_price_ticks=1_000_000,
-    max_order_lots=1_000_000,
-    max_leverage=100,
-)
-DESK_TERMS: Final = DeskTerms(
-    World.TRADING,
-    DEALT,
-    is_dealt=True,
-    min_lots=2,
-    max_lots=100_000,
-    guarantee_ppm=1_000,
-    guarantee_distance_ppm=10_000,
-)
-RULES: Final = DeskRules(World.TRADING, max_quote_age_ns=MAX_AGE_NS)
+START_NS = 1_767_312_000_000_000_000
+"""Midnight of a Friday."""
+SECOND_NS = 1_000_000_000
+GOLD, TIN, CASH, OTHER = Asset("GOLD", 0), Asset("TIN", 0), Asset("CASH", 0), Asset("OTHER", 0)
+TICK, LOT = 7, 3
+STEP = TICK * LOT
+TRADING = World.TRADING
 
 
-async def open_desk(client: EngineClient, *, is_quoted: bool = True) -> None:
-    """Have the desk deal in an instrument of its own, at `BID` and `ASK`."""
-    for command in (ListAsset("ETH", 8), ListInstrument(DEALT_TERMS), SetDeskTerms(DESK_TERMS), SetDeskRules(RULES)):
-        await do(client, command)
-    if is_quoted:
-        await quote(client, BID, ASK)
+def listed(base: Asset, quote: Asset = CASH) -> Terms:
+    """An instrument."""
+    return Terms(
+        world=TRADING,
+        instrument=Instrument(base.code + quote.code, base, quote),
+        tick=TICK,
+        lot=LOT,
+        max_price_ticks=100_000,
+        max_order_lots=10_000,
+        max_leverage=50,
+    )
 
 
-@asynccontextmanager
-async def dealing_floor(
-    database: Database, settings: Settings = TOKENS, *, is_quoted: bool = True
-) -> AsyncIterator[Floor]:
-    """Open the exchange and the desk until the block ends."""
-    async with open_floor(database, settings) as floor:
-        await open_desk(floor.engine.client, is_quoted=is_quoted)
-        await settled(floor)
-        yield floor
+def dealt(symbol: str, **changed: Any) -> SetDeskTerms:  # noqa: ANN401 - fields of the terms
+    """The command that has the desk deal in a symbol."""
+    terms = DeskTerms(TRADING, symbol, is_dealt=True, min_lots=1, max_lots=5_000)
+    return SetDeskTerms(msgspec.structs.replace(terms, **changed))
 
 
-async def quote(client: EngineClient, bid: int, ask: int, *, age_s: int = 0) -> int:
-    """Set the desk's quote, in ticks; returns the number of the command."""
-    received_ns = (time.time_ns() - age_s * 1_000_000_000) // 1_000 * 1_000
-    price = Quote(bid * WHOLE, ask * WHOLE, received_ns, source_price=(bid + ask) * WHOLE // 2, tick_id=bid)
-    return (await do(client, SetQuote(World.TRADING, DEALT, "binance", 100, (price,)))).seq
+class Dealing:
+    """A machine in which GOLDCASH and TINCASH are dealt."""
 
+    def __init__(self) -> None:
+        self.machine = Machine()
+        self.now_ns = START_NS
+        self.events: list[Event] = []
+        """All that was ever told."""
+        for asset in (GOLD, TIN, CASH, OTHER):
+            self.do(ListAsset(asset.code, asset.scale))
+        for base in (GOLD, TIN):
+            self.do(ListInstrument(listed(base)))
+            self.do(dealt(base.code + CASH.code))
+        self.do(SetDeskRules(DeskRules(TRADING)))
 
-async def grow_old(floor: Floor) -> None:
-    """Have the quote that stands count as stale, by rules that no quote can please for long."""
-    await do(floor.engine.client, SetDeskRules(DeskRules(World.TRADING, max_quote_age_ns=1)))
+    def do(
+        self, command: Command, sender: int = HOUSE, *, command_id: str | None = None, life_ns: int = SECOND_NS
+    ) -> Reply:
+        """Have a command done, a microsecond after the last one, with all that it leaves to be done."""
+        reply = self._apply(command, sender, command_id, life_ns)
+        while self.machine.backlog:
+            self._apply(Tick(), HOUSE, "", SECOND_NS)
+        return reply
 
+    def _apply(self, command: Command, sender: int, command_id: str | None, life_ns: int) -> Reply:
+        self.now_ns += 1_000
+        seq = self.machine.seq + 1
+        id_ = f"c{seq}" if command_id is None else command_id
+        submission = Submission(sender, id_, self.now_ns + life_ns, msgspec.Raw(encode_command(command)))
+        reply = self.machine.apply(submission, seq, self.now_ns).reply
+        self.events += decode_events(self.machine.log.take())
+        return reply
 
-async def margin_account(floor: Floor, name: str, money: int, mode: PositionMode = PositionMode.HEDGING) -> int:
-    """A margin account of somebody's, with so many whole USDT."""
-    command = OpenAccount(floor[name].user_id, World.TRADING, "USDT", AccountKind.MARGIN, 0, mode)
-    reply = (await do(floor.engine.client, command)).reply
-    assert isinstance(reply, AccountOpened)
-    await do(floor.engine.client, Deposit(reply.account_id, "USDT", money * WHOLE))
-    await settled(floor)
-    return reply.account_id
+    def account(
+        self,
+        user: str,
+        cash: int = 0,
+        *,
+        kind: AccountKind = AccountKind.MARGIN,
+        mode: PositionMode = PositionMode.HEDGING,
+        currency: Asset = CASH,
+    ) -> int:
+        """An account of a user, who is let in if need be."""
+        if user not in self.machine.house.users:
+            self.do(AdmitUser(user))
+        reply = self.do(OpenAccount(user, TRADING, currency.code, kind, position_mode=mode))
+        assert isinstance(reply, AccountOpened)
+        if cash:
+            self.do(Deposit(reply.account_id, currency.code, cash))
+        return reply.account_id
 
+    def quote(self, bid: int, ask: int | None = None, symbol: str = "GOLDCASH", *, age_ns: int = 0) -> Reply:
+        """The desk's price is this now, in ticks."""
+        quote = Quote(bid * TICK, (bid if ask is None else ask) * TICK, self.now_ns - age_ns, bid * TICK, 1)
+        return self.do(SetQuote(TRADING, symbol, "binance", 0, (quote,)))
 
-async def do(client: EngineClient, command: Command) -> Answer:
-    """Have the house do a command, which must be done."""
-    answer = await submit(client, HOUSE, command)
-    assert not isinstance(answer.reply, Refused), (command, answer)
-    return answer
+    def open(
+        self,
+        account_id: int,
+        direction: Direction,
+        lots: int,
+        *,
+        leverage: int = 10,
+        mode: MarginMode = MarginMode.ISOLATED,
+        symbol: str = "GOLDCASH",
+        **said: Any,  # noqa: ANN401 - further fields of the command
+    ) -> PositionOpened:
+        """An open that is possible."""
+        command = OpenPosition(account_id, symbol, direction, lots * LOT, leverage, mode, **said)
+        reply = self.do(command, account_id)
+        assert isinstance(reply, PositionOpened), reply
+        return reply
 
+    def close(self, account_id: int, position_id: int, lots: int = 0) -> PositionClosed:
+        """A close that is possible; of no lots, of all."""
+        reply = self.do(ClosePosition(account_id, position_id, lots * LOT), account_id)
+        assert isinstance(reply, PositionClosed), reply
+        return reply
 
-async def settled(floor: Floor) -> int:
-    """Wait until the edge knows all that was done; returns the number of the last command."""
-    seq = await floor.engine.client.read(lambda machine: machine.seq)
-    await floor.house.live.come_to(seq)
-    return seq
+    def spend(self, account_id: int, amount: int) -> None:
+        """Money goes out."""
+        held = self.do(RequestWithdrawal(account_id, CASH.code, amount))
+        assert isinstance(held, HoldPlaced), held
+        self.do(SettleWithdrawal(held.hold_id))
 
+    def refused(self, command: Command, sender: int = HOUSE) -> str:
+        """The code with which a command is refused."""
+        reply = self.do(command, sender)
+        assert isinstance(reply, Refused), reply
+        return reply.code.value
 
-def position(floor: Floor, name: str, **changes: object) -> Json:
-    """A long position of somebody's; changes that are None leave a field out."""
-    whole = {
-        "account_id": floor[name].account_id,
-        "symbol": DEALT,
-        "direction": "long",
-        "quantity": "0.5",
-        "leverage": 5,
-    } | changes
-    return {field: value for field, value in whole.items() if value is not None}
-
-
-def entry(floor: Floor, name: str, **changes: object) -> Json:
-    """An entry of somebody's that waits for a better price; changes that are None leave a field out."""
-    return position(floor, name, **({"kind": "limit", "price": "40000"} | changes))
-
-
-async def opened_position(floor: Floor, name: str, **changes: object) -> Json:
-    """Open a position that must be opened."""
-    answer = await floor.ask(name, "POST", "/positions", position(floor, name, **changes))
-    assert answer.status_code == 201, answer.text
-    told: Json = answer.json()
-    return told
-
-
-async def read(floor: Floor, name: str, path: str, **query: object) -> Json:
-    """Read something that must be answered, after all that was done."""
-    seq = await settled(floor)
-    parameters: dict[str, Any] = {"after_seq": seq, **query}
-    text = "&".join(f"{field}={value}" for field, value in parameters.items())
-    answer = await floor.ask(name, "GET", f"{path}?{text}")
-    assert answer.status_code == 200, answer.text
-    told: Json = answer.json()
-    return told
+    def cash(self, account_id: int, asset: Asset = CASH) -> int:
+        """All that an account has, held or not."""
+        return self.machine.house.ledger.balance(account_id, asset.code).total

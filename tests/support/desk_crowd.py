@@ -16,6 +16,7 @@ from fondaco.core.commands import (
     Command,
     Deposit,
     FundInsurance,
+    ListAsset,
     ListInstrument,
     ModifyPosition,
     OpenAccount,
@@ -30,6 +31,7 @@ from fondaco.core.commands import (
 )
 from fondaco.core.desk.state import KEEP, NO_LEVEL, Level, Quote
 from fondaco.core.desk.terms import DeskRules, DeskTerms
+from fondaco.core.listings import Asset
 from fondaco.core.replies import AccountOpened, EntryPlaced, PositionOpened, Refused, Reply
 from fondaco.core.vocabulary import (
     AccountKind,
@@ -41,6 +43,7 @@ from fondaco.core.vocabulary import (
     StopOutPolicy,
     World,
 )
+from fondaco.engine.journal import Committed
 from support.exchange import BTC, DAY_NS, ETH, LOT, SECOND_NS, TICK, USDT, Exchange, terms
 
 LONG, SHORT = Direction.LONG, Direction.SHORT
@@ -61,10 +64,10 @@ class Dealing:
         self.exchange.list_markets()
         self.deal_in(BTC, ETH)
 
-    def deal_in(self, *bases: Any, world: World = World.TRADING) -> None:  # noqa: ANN401 - assets
+    def deal_in(self, *bases: Asset, world: World = World.TRADING) -> None:
         """List these and have the desk deal in them."""
         for base in bases:
-            self.exchange.list_markets(base, world=World.EXTERNAL)  # knows the asset from here on
+            self.exchange.do(ListAsset(base.code, base.scale))
             self.done(ListInstrument(replace(terms(base, world), max_leverage=self.leverage)))
             dealt = {"is_dealt": True, "min_lots": MIN_LOTS, "max_lots": 100_000} | self.desk_terms
             self.done(SetDeskTerms(DeskTerms(world, base.code + USDT.code, **dealt)))
@@ -153,10 +156,9 @@ class DeskCrowd:
         )
         self.exchange = self.dealing.exchange
         self.exchange.do(FundInsurance(World.TRADING, USDT.code, 10**6))
-        kinds = [(kind, mode) for kind in (AccountKind.SPOT, AccountKind.MARGIN) for mode in PositionMode]
-        self.kinds = dict(enumerate(kinds))
         self.accounts: dict[int, AccountKind] = {}
-        for number, (kind, mode) in self.kinds.items():
+        kinds = [(kind, mode) for kind in (AccountKind.SPOT, AccountKind.MARGIN) for mode in PositionMode]
+        for number, (kind, mode) in enumerate(kinds):
             account = self.dealing.client(f"client{number}", kind, mode, money=3 * 10**8)
             self.accounts[account] = kind
         self.prices = {"BTCUSDT": 10_000, "ETHUSDT": 5_000}
@@ -165,7 +167,7 @@ class DeskCrowd:
             self._move(symbol)
 
     @property
-    def batches(self) -> Any:  # noqa: ANN401 - the exchange's
+    def batches(self) -> list[Committed]:
         """What the journal would hold."""
         return self.exchange.batches
 
@@ -281,7 +283,7 @@ def _is_clients(command: Command) -> bool:
     return isinstance(command, OpenPosition | ClosePosition | ModifyPosition | PlaceEntry | CancelEntry)
 
 
-def dealt(seed: int, batches: int, size: int = 15) -> list[Any]:
+def dealt(seed: int, batches: int, size: int = 15) -> list[Committed]:
     """Batches of a crowd at the desk that did so many things in each; the last ends a market."""
     crowd = DeskCrowd(seed)
     crowd.exchange.cut()
@@ -290,4 +292,4 @@ def dealt(seed: int, batches: int, size: int = 15) -> list[Any]:
         crowd.exchange.cut()
     crowd.end("ETHUSDT")
     crowd.exchange.cut()
-    return list(crowd.batches)
+    return crowd.batches

@@ -266,6 +266,8 @@ class Table:
                 return "held"
             case Done() | AccountOpened():
                 return "ok"
+            case _:
+                raise AssertionError(f"Tables have no words for {reply}.")
 
 
 def _order_field(word: str, table: Table) -> dict[str, Any]:

@@ -167,6 +167,10 @@ class House:
         """The market of an order."""
         return self.markets[order.world, order.symbol]
 
+    def reference_ticks(self, market: Market) -> int:
+        """The price that orders are measured by: of the last trade, else the middle of the desk's quote, else 0."""
+        return market.last_ticks or self.desk.mid_ticks(market.terms)
+
     def is_halted(self, world: World, symbol: str) -> bool:
         """Whether a breaker refuses new orders of a symbol (BHC-63)."""
         return (world, symbol) in self.breakers or (world, "") in self.breakers

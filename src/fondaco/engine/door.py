@@ -10,7 +10,17 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
-from fondaco.core.commands import HOUSE, CancelAll, CancelOrder, Command, Submission, decode_command, encode_command
+from fondaco.core.commands import (
+    HOUSE,
+    CancelAll,
+    CancelEntry,
+    CancelOrder,
+    ClosePosition,
+    Command,
+    Submission,
+    decode_command,
+    encode_command,
+)
 from fondaco.core.refusals import Refusal
 from fondaco.core.replies import Answer, Refused
 
@@ -21,7 +31,7 @@ _MAY_BE_LARGE = re.compile(rb"\xcf[\x80-\xff]")
 NO_SEQ: Final = 0
 """The number of a command that was refused at the door: it has none, and is not in the journal."""
 
-_LETTING_GO: TypeAlias = CancelOrder | CancelAll
+_LETTING_GO: TypeAlias = CancelOrder | CancelAll | CancelEntry | ClosePosition
 
 
 class Entry(NamedTuple):
@@ -68,5 +78,7 @@ def _fits(number: int) -> bool:
 def _all_fit(value: Any) -> bool:  # noqa: ANN401 - whatever a command is made of
     if isinstance(value, int):
         return _fits(value)
-    parts: Iterable[Any] = msgspec.structs.astuple(value) if isinstance(value, msgspec.Struct) else ()
+    parts: Iterable[Any] = value if isinstance(value, tuple) else ()
+    if isinstance(value, msgspec.Struct):
+        parts = msgspec.structs.astuple(value)
     return all(_all_fit(part) for part in parts)

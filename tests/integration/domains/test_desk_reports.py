@@ -163,14 +163,7 @@ async def test_reports_come_to_the_same_from_positions_fills_and_ledger(database
     ((desk_has,),) = await rows_of(database, "SELECT available FROM balances WHERE account_id = 7")
     ((fund_has,),) = await rows_of(database, "SELECT available FROM balances WHERE account_id = 10")
     assert sum(Decimal(line.profit) for line in days) == desk_has * ATOM
-    assert (
-        sum(
-            map(
-                Decimal,
-                (text for line in days for text in (line.premiums, line.insurance_covers, line.insurance_funding)),
-            )
-        )
-        == fund_has * ATOM
-    )
+    insured = [text for line in days for text in (line.premiums, line.insurance_covers, line.insurance_funding)]
+    assert sum(map(Decimal, insured)) == fund_has * ATOM
     assert desk_has
     assert len(days) > 5

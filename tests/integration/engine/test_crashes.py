@@ -1,106 +1,27 @@
 """kill -9 of leader, standby and PostgreSQL under load: what was acknowledged is in the journal, and all agree."""
 
-import asyncio
-import os
 import random
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
-from fondaco.app.migrations import migrate
 from fondaco.core.machine import Machine
 from fondaco.engine.journal import BEGINNING, Mark, commands_of, replayed
 from fondaco.engine.postgres_store import PostgresStore
 from fondaco.engine.projection.following import TablesProjector
 from fondaco.infra.database import Database
-from fondaco.infra.postgres import EmbeddedPostgres
 from fondaco.infra.settings import DatabaseSettings
-from support.crashing import kill
-from support.places import open_folder
+from support.victims import BACK_WITHIN_S, NODES, Victims, victims
 from support.waiting import eventually
 
-TESTS = Path(__file__).parents[2]
-NODES = {"one": "lead", "two": "follow"}
+LOADED = "loaded_engine.py"
 MORE_ANSWERS = 200
 """So many must come between two crashes."""
-BACK_WITHIN_S = 25
-"""A dead leader's place is taken, and orders are answered again, within this time whatever was killed."""
-RESTART_S = 0.1
-
-
-class Victims:
-    """A database server and two loaded nodes, each started again whenever it has ended."""
-
-    def __init__(self, folder: Path) -> None:
-        self.postgres = EmbeddedPostgres(folder / "house")
-        self.url = self.postgres.prepare()
-        self._folder = folder
-        self._server: asyncio.subprocess.Process | None = None
-        self._nodes: dict[str, asyncio.subprocess.Process] = {}
-        self._keepers: list[asyncio.Task[None]] = []
-
-    async def start_server(self) -> None:
-        """Start PostgreSQL."""
-        self._server = await self.postgres.launch()
-
-    def start_nodes(self) -> None:
-        """Keep both nodes running."""
-        self._keepers = [asyncio.ensure_future(self._keep(name, role)) for name, role in NODES.items()]
-
-    async def kill(self, name: str) -> None:
-        """Kill with signal 9; what keeps it starts it again."""
-        if name == "server":
-            await kill(self._server)
-            await self.start_server()
-        else:
-            await kill(self._nodes.get(name))
-
-    def answers(self) -> list[tuple[int, str]]:
-        """Every answer that a client has got so far: the command's number and its id."""
-        text = "".join(file.read_text() for file in self._folder.glob("*.answers"))
-        return [(int(seq), command_id) for seq, _, command_id in (line.partition(" ") for line in text.splitlines())]
-
-    async def end(self) -> None:
-        """Kill all."""
-        for keeper in self._keepers:
-            keeper.cancel()
-        if self._keepers:
-            await asyncio.wait(self._keepers)
-        for process in self._nodes.values():
-            await kill(process)
-        await kill(self._server)
-
-    async def _keep(self, name: str, role: str) -> None:
-        while True:
-            self._nodes[name] = await asyncio.create_subprocess_exec(
-                *(sys.executable, str(TESTS / "support" / "loaded_engine.py"), self.url, role),
-                str(self._folder / f"{name}.answers"),
-                env=os.environ | {"PYTHONPATH": f"{TESTS}:{TESTS.parent / 'src'}"},
-            )
-            await self._nodes[name].wait()
-            await asyncio.sleep(RESTART_S)
-
-
-@asynccontextmanager
-async def victims() -> AsyncIterator[Victims]:
-    with open_folder() as folder:
-        running = Victims(folder)
-        await running.start_server()
-        try:
-            await asyncio.to_thread(migrate, running.url, DatabaseSettings())
-            running.start_nodes()
-            yield running
-        finally:
-            await running.end()
 
 
 async def prove(*, kills: int, seed: int) -> None:
     numbers = random.Random(seed)
-    async with victims() as running:
+    async with victims(LOADED) as running:
         for _ in range(kills):
             await more_answers(running)
             await running.kill(numbers.choice(["one", "two", "server"]))

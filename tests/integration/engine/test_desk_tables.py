@@ -136,6 +136,28 @@ async def test_a_position_has_entry_exit_and_result(database: Database) -> None:
     assert await rows_of(database, query) == [(0, True), (0, True)]
 
 
+async def test_what_is_made_and_changed_in_one_moment_may_be_in_two_runs(database: Database) -> None:
+    """Several commands share a moment, so whether a row is new cannot be told by its moment alone."""
+    dealing = Dealing()
+    ann = dealing.client("ann")
+    dealing.quote(100_000)
+    position = dealing.opened(ann, LONG, 10)
+    dealing.entered(ann, LONG, EntryKind.LIMIT, 90_000, 10)
+    await brought(database, dealing)
+    dealing.close(ann, position, 5)
+    dealing.opened(ann, SHORT, 3)
+    dealing.quote(89_000)
+    await brought(database, dealing)
+    query = "SELECT side, status, quantity, close_reason FROM v_desk_positions ORDER BY id"
+    assert await rows_of(database, query) == [
+        ("long", "closed", Decimal(0), "margin_call"),
+        ("short", "open", Decimal("0.003"), None),
+        ("long", "open", Decimal("0.010"), None),
+    ]
+    query = "SELECT amount <> 0 FROM balance_holds ORDER BY id"
+    assert await rows_of(database, query) == [(False,), (True,), (True,)]
+
+
 async def test_a_fill_keeps_the_quote_that_it_was_dealt_at(database: Database) -> None:
     """Bid, ask, source, the outside trade and its price, markup, receipt and age."""
     dealing = Dealing()
@@ -179,8 +201,8 @@ async def test_a_pending_entry_is_shown_as_it_was_said_and_what_became_of_it(dat
     dealing = Dealing()
     ann = dealing.client("ann")
     dealing.quote(100_000)
-    said = {"stop": Level(LevelKind.PERCENT, 125_000), "take": Level(LevelKind.AMOUNT, 2_500_000)}
-    dealing.entered(ann, LONG, EntryKind.LIMIT, 99_000, 10, **said)
+    stop, take = Level(LevelKind.PERCENT, 125_000), Level(LevelKind.AMOUNT, 2_500_000)
+    dealing.entered(ann, LONG, EntryKind.LIMIT, 99_000, 10, stop=stop, take=take)
     dealing.entered(ann, SHORT, EntryKind.STOP, 98_000, 10, expires_ns=dealing.exchange.now_ns + 5 * SECOND_NS)
     await brought(database, dealing)
     query = """
@@ -335,3 +357,31 @@ async def test_the_database_itself_refuses_a_wrong_word(database: Database, tabl
         copied = f'SELECT (jsonb_populate_record(t, \'{{"{column}": "odd"}}\')).* FROM {table} t LIMIT 1'  # noqa: S608 - literals above
         with pytest.raises(IntegrityError, match=f"{table}_{column}_check"):
             await execute(database, f"INSERT INTO {table} {copied}")
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ("SELECT * FROM desk_positions WHERE account_id = 1000 AND closed_at IS NULL", "Index Scan"),
+        (
+            "SELECT * FROM desk_positions WHERE account_id = 1000 ORDER BY opened_at DESC LIMIT 5",
+            "account_id_opened_at",
+        ),
+        ("SELECT * FROM desk_positions WHERE world = 'demo' AND symbol = 'X' AND closed_at IS NULL", "world_symbol"),
+        ("SELECT * FROM desk_positions WHERE id = 1234", "pkey"),
+        ("SELECT * FROM desk_entries WHERE account_id = 1000 AND closed_at IS NULL", "account_id_symbol"),
+        ("SELECT * FROM desk_fills WHERE position_id = 1234 ORDER BY created_at", "position_id_created_at"),
+        ("SELECT * FROM desk_fills WHERE account_id = 1000 ORDER BY created_at DESC LIMIT 5", "account_id_created_at"),
+        ("SELECT * FROM stop_outs WHERE account_id = 1000 ORDER BY created_at DESC LIMIT 5", "account_id_created_at"),
+        ("SELECT * FROM v_desk_profit WHERE world = 'trading'", "account_id_created_at"),
+    ],
+)
+async def test_what_is_asked_often_is_read_from_an_index(database: Database, query: str, index: str) -> None:
+    """EXD-34."""
+    await (await open_projection(database)).write(dealt(seed=1, batches=24))
+    async with database.driver_transaction() as connection:
+        await connection.execute("SET LOCAL enable_seqscan = off")  # the tables of a test are small
+        found = await (await connection.execute(f"EXPLAIN {query}".encode())).fetchall()
+    plan = "\n".join(line for (line,) in found)
+    assert index in plan
+    assert "Seq Scan on desk" not in plan

@@ -5,7 +5,7 @@ import msgspec
 from fondaco.engine.live import LiveHouse
 from fondaco.engine.live_desk import LiveDesk
 from fondaco.infra.database import Database
-from support.dealing import dealing_floor, entry, margin_account, opened_position, quote, settled
+from support.desk_floor import dealing_floor, entry, margin_account, opened_position, quote, settled
 from support.live import kept_up
 from support.trading import Floor
 

@@ -8,10 +8,11 @@ from fondaco.core.commands import SetDeskRules
 from fondaco.core.desk.terms import DeskRules
 from fondaco.core.vocabulary import AccountKind, StopOutPolicy, World
 from fondaco.engine.projection import projection as writing
-from fondaco.engine.projection.notices import TOPIC
+from fondaco.engine.projection.folding import Fold
+from fondaco.engine.projection.notices import TOPIC, notify
 from fondaco.engine.projection.projection import open_projection
 from fondaco.engine.projection.rebuilding import rebuild
-from fondaco.infra.database import Database
+from fondaco.infra.database import Database, PsycopgConnection
 from support.desk_crowd import CROSS, LONG, SHORT, Dealing, dealt
 from support.exchange import BTC
 from support.projected import Journal, contents, rows_of
@@ -67,7 +68,7 @@ async def test_a_stop_and_a_take_say_what_was_closed_at_which_price(database: Da
     ]
 
 
-def part(position: int, direction: str, quantity: str, price: str, result: str, symbol: str = "BTCUSDT") -> Any:  # noqa: ANN401 - JSON
+def part(position: int, direction: str, quantity: str, price: str, result: str, symbol: str = "BTCUSDT") -> Any:  # noqa: ANN401 - any JSON
     """A closed part as a message has it."""
     return {
         "position_id": position,
@@ -132,11 +133,10 @@ async def test_what_fails_half_way_tells_nobody_and_what_is_done_again_tells_onc
     batches = dealt(seed=1, batches=12)
     projection = await open_projection(database)
 
-    async def fails(*_: object) -> None:
-        await notify(*_)  # type: ignore[arg-type] # the same arguments
+    async def fails(connection: PsycopgConnection, fold: Fold) -> None:
+        await notify(connection, fold)
         raise OSError("away")
 
-    notify = writing.notify
     monkeypatch.setattr(writing, "notify", fails)
     with pytest.raises(Exception, match="away"):
         await projection.write(batches)

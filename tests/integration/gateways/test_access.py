@@ -14,7 +14,7 @@ import pytest
 
 from fondaco.domains.identity.tables import UserRole, UserState
 from fondaco.infra.database import Database
-from support.dealing import dealing_floor, entry, opened_position, position
+from support.desk_floor import dealing_floor, entry, opened_position, position
 from support.floor import SYMBOL
 from support.house import House
 from support.trading import Floor, Json, join, open_floor

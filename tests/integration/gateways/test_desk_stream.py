@@ -5,7 +5,7 @@ from fondaco.core.desk.state import Level
 from fondaco.core.replies import EntryPlaced, PositionOpened
 from fondaco.core.vocabulary import Direction, EntryKind, LevelKind
 from fondaco.infra.database import Database
-from support.dealing import DEALT, open_desk, quote
+from support.desk_floor import DEALT, open_desk, quote
 from support.engines import submit
 from support.floor import ALICE, WHOLE
 from support.house import StreamClient

@@ -19,7 +19,7 @@ from fondaco.infra.database import Database
 from fondaco.infra.settings import Settings
 from fondaco.market.messages import Source, Tick, TickBatch
 from fondaco.market.store import Batch
-from support.dealing import open_desk
+from support.desk_floor import open_desk
 from support.house import House, described_api, served_in_a_thread
 from support.live import whole_engine
 from support.ticks import MOMENT_US

@@ -13,7 +13,7 @@ from fondaco.domains.identity.tables import UserRole, UserRow, UserState
 from fondaco.infra.database import Database
 from fondaco.infra.ids import new_id
 from fondaco.infra.settings import ServeSettings, Settings
-from support.dealing import dealing_floor, do, opened_position, quote, read, settled
+from support.desk_floor import dealing_floor, do, opened_position, quote, read, settled
 from support.trading import Floor, Json
 
 OPEN: Json = {"asset": "ETHUSDT", "type": "LONG", "leverage": 5, "quantity": "1", "stopLoss": 0, "takeProfit": 0}

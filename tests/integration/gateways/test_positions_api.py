@@ -10,7 +10,7 @@ from fondaco.core.commands import SetDeskRules
 from fondaco.core.desk.terms import MAX_AGE_NS, DeskRules
 from fondaco.core.vocabulary import PositionMode, StopOutPolicy, World
 from fondaco.infra.database import Database
-from support.dealing import (
+from support.desk_floor import (
     DEALT,
     dealing_floor,
     do,

@@ -6,7 +6,7 @@ import pytest
 
 from fondaco.core.money import INT64_MAX
 from fondaco.infra.database import Database
-from support.dealing import DEALT, dealing_floor, entry, grow_old, opened_position, position, quote
+from support.desk_floor import DEALT, dealing_floor, entry, grow_old, opened_position, position, quote
 from support.trading import Floor, Json
 
 HUGE = "9" * 30

@@ -82,11 +82,15 @@ class NaiveHouse:
         refusal = _sending_refusal(house, submission)
         if refusal is not None:
             return Answer(house.seq, is_duplicate=False, reply=Refused(refusal))
-        reply = _reply(house, submission, command, new_id)
+        reply = self.reply(submission, command, new_id)
         house.told.append(
             Told(*sender, bytes(submission.body), house.seq, house.now_ns, submission.not_after_ns, reply)
         )
         return Answer(house.seq, is_duplicate=False, reply=reply)
+
+    def reply(self, submission: Submission, command: told.Command, new_id: int) -> Reply:
+        """What a command comes to that was sent properly and is new."""
+        return _reply(self.state, submission, command, new_id)
 
 
 def _sending_refusal(house: Naive, submission: Submission) -> Refusal | None:

@@ -11,7 +11,8 @@ def total(house: Naive, account_id: int, asset: str) -> int:
 
 def held(house: Naive, account_id: int, asset: str) -> int:
     """What of it is spoken for."""
-    return sum(each.amount for each in house.holds if (each.account_id, each.asset) == (account_id, asset))
+    holds = sum(each.amount for each in house.holds if (each.account_id, each.asset) == (account_id, asset))
+    return holds + house.margins(account_id, asset)
 
 
 def free(house: Naive, account_id: int, asset: str) -> int:

@@ -47,7 +47,14 @@ def open_account(house: Naive, command: OpenAccount, account_id: int) -> Reply:
     if user is None or refusal is not None:
         return Refused(refusal or Refusal.UNKNOWN_USER)
     account = Account(
-        account_id, user.user_id, user.number, command.world, command.kind, command.currency, AccountStatus.ACTIVE
+        account_id,
+        user.user_id,
+        user.number,
+        command.world,
+        command.kind,
+        command.currency,
+        AccountStatus.ACTIVE,
+        position_mode=command.position_mode,
     )
     return opened(house, account, command.grant)
 
@@ -82,7 +89,9 @@ def set_account_status(house: Naive, command: SetAccountStatus) -> Reply:
     if account.status is AccountStatus.CLOSED:
         return Refused(Refusal.ACCOUNT_CLOSED)
     has_money = any(total(house, account.account_id, each) for each in house.assets)
-    if command.status is AccountStatus.CLOSED and (has_money or house.standing(account.account_id)):
+    if command.status is AccountStatus.CLOSED and (
+        has_money or house.standing(account.account_id) or house.stands_in(account.account_id)
+    ):
         return Refused(Refusal.ACCOUNT_IN_USE)
     account.status = command.status
     return DONE
@@ -116,5 +125,6 @@ def reset_demo(house: Naive, command: ResetDemo, account_id: int) -> Reply:
         account.kind,
         account.currency,
         AccountStatus.ACTIVE,
+        position_mode=account.position_mode,
     )
     return opened(house, fresh, command.grant)

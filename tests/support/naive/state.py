@@ -132,6 +132,18 @@ class Naive:
     forgotten_seq: int = 0
     alerts: int = 0
 
+    def margins(self, account_id: int, asset: str) -> int:  # noqa: ARG002 - for a house that has a desk
+        """What is held for leveraged positions."""
+        return 0
+
+    def kept_reasons(self, account_id: int, asset: str, amount: int) -> set[Refusal]:  # noqa: ARG002 - the same
+        """Why so much must stay in an account for the sake of its leveraged positions."""
+        return set()
+
+    def stands_in(self, account_id: int) -> bool:  # noqa: ARG002 - the same
+        """Whether anything leveraged stands in an account's name."""
+        return False
+
     def user(self, user_id: str) -> User | None:
         """A user."""
         return next((each for each in self.users if each.user_id == user_id), None)

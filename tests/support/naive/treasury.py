@@ -53,6 +53,7 @@ def held(house: Naive, hold: Hold, reasons: set[Refusal]) -> Reply:
         reasons.add(Refusal.AMOUNT_NOT_POSITIVE)
     if free(house, hold.account_id, hold.asset) < hold.amount:
         reasons.add(Refusal.INSUFFICIENT_FUNDS)
+    reasons |= house.kept_reasons(hold.account_id, hold.asset, hold.amount)
     refusal = first_of(reasons)
     if refusal is not None:
         return Refused(refusal)
@@ -101,6 +102,7 @@ def transfer(house: Naive, command: Transfer) -> Reply:
     if command.asset not in house.assets:
         reasons.add(Refusal.UNKNOWN_ASSET)
     reasons |= moving_reasons(house, source.account_id, target.account_id, command.asset, command.amount)
+    reasons |= house.kept_reasons(source.account_id, command.asset, command.amount)
     refusal = first_of(reasons)
     if refusal is not None:
         return Refused(refusal)

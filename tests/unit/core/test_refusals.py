@@ -236,7 +236,7 @@ def test_rules_only_become_newer() -> None:
 
 
 def test_every_reason_is_reached_by_a_test_and_has_a_sentence() -> None:
-    said = "".join(path.read_text() for path in sorted(Path(__file__).parent.glob("test_*.py")))
+    said = "".join(path.read_text() for path in sorted(Path(__file__).parent.rglob("test_*.py")))
     missing = [each for each in Refusal if not re.search(rf"\b({each.value}|Refusal\.{each.name})\b", said)]
     assert missing == []
     assert list(SENTENCES) == list(Refusal)

@@ -6,16 +6,22 @@ import pytest
 from fondaco.core.commands import (
     HOUSE,
     CancelAll,
+    CancelEntry,
     CancelOrder,
+    ClosePosition,
     Command,
     Deposit,
+    OpenPosition,
+    SetQuote,
     SetRules,
     Submission,
     decode_command,
     encode_command,
 )
+from fondaco.core.desk.state import Level, Quote
 from fondaco.core.refusals import Refusal
 from fondaco.core.replies import Answer, Refused
+from fondaco.core.vocabulary import Direction, LevelKind, World
 from fondaco.engine.door import LARGEST, NO_SEQ, Entry, enter, enter_encoded
 
 TOO_LARGE = (LARGEST + 1, -LARGEST - 2, 2**64, -(2**70))
@@ -34,6 +40,10 @@ def test_a_number_beyond_64_bits_stays_out_wherever_it_stands(number: int) -> No
     assert refusal(enter(1, "c", 0, Deposit(1, "USDT", number))) is Refusal.OUT_OF_RANGE
     assert refusal(enter(number, "c", 0, Deposit(1, "USDT", 1))) is Refusal.OUT_OF_RANGE
     assert refusal(enter(1, "c", number, Deposit(1, "USDT", 1))) is Refusal.OUT_OF_RANGE
+    quotes = (Quote(1, 2, 3, 4, 5), Quote(1, 2, 3, 4, number))
+    assert refusal(enter(HOUSE, "c", 0, SetQuote(World.DEMO, "BTCUSDT", "test", 0, quotes))) is Refusal.OUT_OF_RANGE
+    opened = OpenPosition(1, "BTCUSDT", Direction.LONG, 1, 1, take=Level(LevelKind.AMOUNT, number))
+    assert refusal(enter(1, "c", 0, opened)) is Refusal.OUT_OF_RANGE
 
 
 @pytest.mark.parametrize("number", [LARGEST, -LARGEST - 1, 2**32 - 1, 2**32 + 2**31, 0xCFCF_CFCF_CFCF, 0])
@@ -68,6 +78,8 @@ def test_what_comes_encoded_is_looked_at_just_the_same() -> None:
         (1, Deposit(1, "USDT", 1), False),
         (1, CancelOrder(1, 2), True),
         (1, CancelAll(1), True),
+        (1, CancelEntry(1, 2), True),
+        (1, ClosePosition(1, 2), True),
         (HOUSE, SetRules(2), True),
     ],
 )

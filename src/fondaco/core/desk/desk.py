@@ -127,6 +127,11 @@ class Desk:
             book = self.books[key] = DealingBook(listed, self.positions, self.entries, self._is_woken)
         return book
 
+    def mid_ticks(self, listed: Terms) -> int:
+        """The middle of an instrument's quote, rounded down; 0 without one."""
+        book = self.books.get((listed.world, listed.instrument.symbol))
+        return 0 if book is None or book.quote is None else (book.quote.bid_ticks + book.quote.ask_ticks) // 2
+
     def add_position(self, position: DeskPosition) -> None:
         """Take a position in, with all its lots. It waits for nothing yet."""
         self.positions[position.position_id] = position

@@ -22,8 +22,10 @@ _VALUES = (
 _LEVERAGE = ((LimitName.MAX_LEVERAGE, Refusal.MAX_LEVERAGE),)
 
 
-def value_refusal(house: House, market: Market, account: Account, lots: int, notional: int) -> Refusal | None:
-    """Why limits forbid opening so much, if they do; staff is alerted (BHC-61)."""
+def value_refusal(
+    house: House, market: Market, account: Account, lots: int, closed_lots: int, notional: int
+) -> Refusal | None:
+    """Why limits forbid opening so many lots after closing others, if they do; staff is alerted (BHC-61)."""
     quote, symbol = market.terms.instrument.quote.code, market.terms.instrument.symbol
 
     def measured(accounts: tuple[int, ...], name: LimitName) -> int:
@@ -37,7 +39,7 @@ def value_refusal(house: House, market: Market, account: Account, lots: int, not
             for position in house.desk.positions_of.get(each, {}).values()
             if position.symbol == symbol
         )
-        return (held + lots) * market.terms.lot
+        return (held - closed_lots + lots) * market.terms.lot
 
     return capped(house, market, account, _VALUES, measured)
 
@@ -49,8 +51,12 @@ def leverage_refusal(house: House, market: Market, account: Account, leverage: i
     return capped(house, market, account, _LEVERAGE, lambda _accounts, _name: leverage)
 
 
-def exposure_refusal(house: House, book: DealingBook, direction: Direction, lots: int) -> Refusal | None:
+def exposure_refusal(
+    house: House, book: DealingBook, direction: Direction, lots: int, closed_lots: int
+) -> Refusal | None:
     """Why the desk takes no more of a direction, if so: its cap, or gains that could leave 64 bits.
+
+    Closing lots of the other direction first takes the desk as far to this side as opening them does.
 
     No client can ever have more than has come in and what the desk could still lose. Both together stay below
     the ledger's bounds, so whatever a position wins can be credited.
@@ -58,7 +64,8 @@ def exposure_refusal(house: House, book: DealingBook, direction: Direction, lots
     assert book.terms is not None
     cap = book.terms.max_net_lots
     net = book.long_lots - book.short_lots
-    after = net + lots if direction is LONG else net - lots
+    moved = lots + closed_lots
+    after = net + moved if direction is LONG else net - moved
     if cap and abs(after) > cap and abs(after) > abs(net):
         return Refusal.MAX_EXPOSURE
     world, asset = book.listed.world, book.listed.instrument.quote.code

@@ -261,7 +261,7 @@ def _taking_refusal(house: House, request: Request, plan: Plan) -> Refusal | Non
     """Why limits or the desk take no more, if so."""
     account, market, book, target, against = plan.place
     notional = plan.ticks * plan.lots * book.step
-    refusal = value_refusal(house, market, account, plan.lots, notional)
+    refusal = value_refusal(house, market, account, plan.lots, plan.closed_lots, notional)
     if refusal is not None:
         return refusal
     frees_one = against is not None and plan.closed_lots == against.lots
@@ -269,7 +269,7 @@ def _taking_refusal(house: House, request: Request, plan: Plan) -> Refusal | Non
     if target is None and not frees_one and standing >= MAX_POSITIONS:
         return Refusal.TOO_MANY_POSITIONS
     refusal = leverage_refusal(house, market, account, request.leverage)
-    return refusal or exposure_refusal(house, book, request.direction, plan.lots)
+    return refusal or exposure_refusal(house, book, request.direction, plan.lots, plan.closed_lots)
 
 
 def _paid_for(house: House, request: Request, plan: Plan, free: int) -> Plan | Refused:

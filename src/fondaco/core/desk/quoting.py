@@ -105,8 +105,21 @@ def run_quote(house: House, run: QuoteRun, most: int) -> tuple[int, bool]:
         if left <= 0:
             return most, False
         run.phase += 1
+    _watch_again(house, book)
     book.settle_bounds()
     return most - left, True
+
+
+def _watch_again(house: House, book: DealingBook) -> None:
+    """Have the accounts that a quote has touched looked at with the next one, which may be of the same command.
+
+    An entry that has become a position puts more at stake than their wake-ups were placed for.
+    """
+    symbol = book.listed.instrument.symbol
+    for account_id in sorted(house.desk.touched_accounts):
+        cross = house.desk.cross.get(account_id)
+        if cross is not None and any(each.symbol == symbol for each in cross.positions.values()):
+            book.look_at(account_id)
 
 
 def _look_at_accounts(house: House, book: DealingBook, run: QuoteRun, left: int) -> int:

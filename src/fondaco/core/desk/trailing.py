@@ -139,7 +139,6 @@ class Trails:
         stop, found = self._sign * ticks, list[int]()
         while self._next and self.next_ticks == ticks:
             group = heapq.heappop(self._next)[2]
-            group.ticket = 0
             while group.heap and self._stop_of(group) == stop:
                 position_id = heapq.heappop(group.heap) & _ID_MASK
                 self.remove(position_id)

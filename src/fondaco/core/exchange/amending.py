@@ -92,7 +92,7 @@ def _replacing_refusal(house: House, market: Market, order: Order, open_lots: in
         return Refusal.INSTRUMENT_CLOSED
     if house.breakers and house.is_halted(order.world, order.symbol):
         return Refusal.BREAKER_ACTIVE
-    if market.is_outside_band(order.side, ticks, market.last_ticks):
+    if market.is_outside_band(order.side, ticks, house.reference_ticks(market)):
         return Refusal.PRICE_OUTSIDE_BAND
     account = house.accounts[order.account_id]
     more = max(0, open_lots - order.open_lots)

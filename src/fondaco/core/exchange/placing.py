@@ -76,7 +76,7 @@ def check(house: House, command: PlaceOrder) -> Refusal | None:
     order = ready.order
     if order.state is OrderState.PENDING:
         return None
-    bound = order.price_ticks or market.bound_ticks(order.side, market.last_ticks)
+    bound = order.price_ticks or market.bound_ticks(order.side, house.reference_ticks(market))
     is_too_much = _walk(market, account, command, bound, order.lots).met > MAX_TOUCHED
     return Refusal.TOO_MANY_TOUCHED if is_too_much else None
 
@@ -133,7 +133,7 @@ def _ready_limit(
     terms = market.terms
     ticks, lots = command.price // terms.tick, command.quantity // terms.lot
     rests = command.time_in_force in _RESTING_TIMES
-    if market.is_outside_band(command.side, ticks, market.last_ticks):
+    if market.is_outside_band(command.side, ticks, house.reference_ticks(market)):
         return Refusal.PRICE_OUTSIDE_BAND
     refusal = capped(house, market, account, Increase(command.side, lots, ticks * lots * market.step))
     if refusal is not None:
@@ -156,7 +156,7 @@ def _place_market(house: House, market: Market, account: Account, command: Place
     if isinstance(ready, Refusal):
         return Refused(ready)
     order = ready.order
-    bound = market.bound_ticks(order.side, market.last_ticks)
+    bound = market.bound_ticks(order.side, house.reference_ticks(market))
     placed = send(house, market, order, bound, order.lots, rests=False)
     if placed.outcome in REFUSED_BY_BOOK:
         return Refused(REFUSED_BY_BOOK[placed.outcome])
@@ -172,9 +172,10 @@ def _ready_market(
 ) -> Ready | Refusal:
     """A market order makes no hold: one walk of the book says what it will get, and what that costs."""
     side, terms = command.side, market.terms
-    if not market.last_ticks:
+    reference = house.reference_ticks(market)
+    if not reference:
         return Refusal.NO_REFERENCE_PRICE
-    bound = market.bound_ticks(side, market.last_ticks)
+    bound = market.bound_ticks(side, reference)
     if command.quote_quantity:
         lots = _lots_for(market, account, command, bound)
         if not lots and _walk(market, account, command, bound, terms.max_order_lots).lots:

@@ -130,7 +130,7 @@ _HITS: Final = {
 
 async def notify(connection: PsycopgConnection, fold: Fold) -> None:
     """Write the notices of a run, once its rows are in the tables."""
-    noticed = [told for told in fold.noticed if _is_due(told)]
+    noticed = _news(fold)
     if not noticed:
         return
     ids = sorted({told.event.account_id for told in noticed})
@@ -138,19 +138,17 @@ async def notify(connection: PsycopgConnection, fold: Fold) -> None:
     owners = {account_id: Owner(*rest) for account_id, *rest in found}
     found = await (await connection.execute(_MARKETS)).fetchall()
     markets = {(world, symbol): Market(*rest) for world, symbol, *rest in found}
-    await enqueue_all(connection, messages(noticed, fold.fills, owners, markets))
+    await enqueue_all(connection, messages(fold, owners, markets))
 
 
-def messages(
-    noticed: Sequence[Noticed], fills: Sequence[Told[DeskFill]], owners: Mapping[int, Owner], markets: Markets
-) -> Iterator[Message]:
-    """The messages of what has happened, in that order."""
+def messages(fold: Fold, owners: Mapping[int, Owner], markets: Markets) -> Iterator[Message]:
+    """The messages of what has happened in a run, in that order."""
     closed_by: dict[int, list[DeskFill]] = {}
-    for fill in (told.event for told in fills):
+    for fill in (told.event for told in fold.fills):
         if fill.stop_out_id:
             closed_by.setdefault(fill.stop_out_id, []).append(fill)
     seq, number = 0, 0
-    for told in noticed:
+    for told in _news(fold):
         number = number + 1 if told.seq == seq else 0
         seq = told.seq
         assert number < MAX_OF_A_COMMAND
@@ -160,8 +158,9 @@ def messages(
         yield Message(row_id, TOPIC, owner.user_id, msgspec.to_builtins(notice))
 
 
-def _is_due(told: Noticed) -> bool:
-    return not isinstance(told.event, DeskFill) or told.event.closing in _HITS
+def _news(fold: Fold) -> list[Noticed]:
+    """What its owner does not know: not what somebody closed by hand, nor what a receipt tells."""
+    return [told for told in fold.noticed if not isinstance(told.event, DeskFill) or told.event.closing in _HITS]
 
 
 def _notice(told: Noticed, closed_by: Mapping[int, Sequence[DeskFill]], owner: Owner, markets: Markets) -> Notice:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from fondaco.core.book.vocabulary import BUY, SELL
 from fondaco.core.fees import PPM
+from fondaco.core.ledger import HoldReason
 from fondaco.core.machine import Machine
 from fondaco.core.money import charge
 from fondaco.core.refusals import Refusal
@@ -18,7 +19,7 @@ from fondaco.engine.projection.audit import State, differences
 from fondaco.engine.recovery import Standing, snapshot_of
 from fondaco.engine.simulation.ground import Ground, commands_of
 from fondaco.engine.simulation.tables import Tables
-from fondaco.engine.simulation.traders import Heard
+from fondaco.engine.simulation.traders import QUOTE_ID, Heard
 
 
 def faults(ground: Ground, heard: Heard, tables: Tables) -> Iterator[str]:
@@ -32,7 +33,7 @@ def faults(ground: Ground, heard: Heard, tables: Tables) -> Iterator[str]:
         return
     yield from _broken_promises(heard, answers)
     yield from _done_twice(ground, answers)
-    yield from _unbalanced(machine)
+    yield from unbalanced(machine)
     if tables.mark != ground.end:
         yield f"the tables stand at batch {tables.mark.batch_no} of {ground.end.batch_no}"
     else:
@@ -51,6 +52,8 @@ def standing(machine: Machine) -> State:
         },
         "hold": {(each.hold_id,): (each.amount,) for each in house.ledger.holds.values()},
         "order": {(order_id,): (order,) for order_id, order in house.orders.items()},
+        "desk position": {(position_id,): (position,) for position_id, position in house.desk.positions.items()},
+        "desk entry": {(entry_id,): (entry,) for entry_id, entry in house.desk.entries.items()},
     }
 
 
@@ -83,10 +86,13 @@ def _broken_promises(heard: Heard, answers: Mapping[int, Answer]) -> Iterator[st
 
 
 def _done_twice(ground: Ground, answers: Mapping[int, Answer]) -> Iterator[str]:
+    # A journal that comes to other events is replayed no further, and has no answers from there on.
     done = Counter(
         sender
-        for seq, sender in enumerate(ground.sent, 1)
-        if not answers[seq].is_duplicate and not _changed_nothing(answers[seq]) and not sender[1].startswith("tick-")
+        for seq, sender in enumerate(ground.sent[: len(answers)], 1)
+        if not answers[seq].is_duplicate
+        and not _changed_nothing(answers[seq])
+        and not sender[1].startswith(("tick-", QUOTE_ID))
     )
     yield from (f"{sender[1]} of {sender[0]} was done {times} times" for sender, times in done.items() if times > 1)
 
@@ -95,7 +101,8 @@ def _changed_nothing(answer: Answer) -> bool:
     return isinstance(answer.reply, Refused) and answer.reply.code is Refusal.EXPIRED_IN_QUEUE
 
 
-def _unbalanced(machine: Machine) -> Iterator[str]:
+def unbalanced(machine: Machine) -> Iterator[str]:
+    """What does not add up in a machine: balances, holds, and what each hold is for."""
     ledger = machine.house.ledger
     totals: Counter[str] = Counter()
     held: Counter[tuple[int, str]] = Counter()
@@ -112,7 +119,7 @@ def _unbalanced(machine: Machine) -> Iterator[str]:
 
 
 def _wrong_holds(machine: Machine) -> Iterator[str]:
-    """An order that rests holds exactly what it still needs, and rests in its book exactly once."""
+    """An order that rests does so exactly once and has a hold of its own, an isolated position one of its margin."""
     house = machine.house
     for market in house.markets.values():
         resting = {each.order_id: each.lots for each in market.book.resting()}
@@ -121,6 +128,13 @@ def _wrong_holds(machine: Machine) -> Iterator[str]:
             yield f"the book of {market.terms.instrument.symbol} has {resting}, and its orders are {named}"
     orphans = [each.hold_id for each in house.ledger.holds.values() if _is_orphan(machine, each.hold_id, each.reason)]
     yield from (f"hold {hold_id} belongs to no order" for hold_id in orphans)
+    margins = {
+        key: each.margin for key, each in house.desk.positions.items() if each.mode == "isolated" and each.margin
+    }
+    held = {each.hold_id: each.amount for each in house.ledger.holds.values() if each.reason is HoldReason.MARGIN}
+    for key in sorted({*margins, *held}):
+        if margins.get(key, 0) != held.get(key, 0):
+            yield f"position {key} has a margin of {margins.get(key, 0)} atoms, and its hold is {held.get(key, 0)}"
 
 
 def _is_orphan(machine: Machine, hold_id: int, reason: str) -> bool:
@@ -138,6 +152,24 @@ def _table_faults(tables: Tables) -> Iterator[str]:
             yield f"trade {trade.trade_id} of {trade.symbol} follows on {last[market]}"
         last[market] = trade.trade_id
     yield from _wrong_sums(tables)
+    yield from _wrong_positions(tables)
+
+
+def _wrong_positions(tables: Tables) -> Iterator[str]:
+    """Whether each position is what its fills come to, and no isolated one cost more than its margin."""
+    lots: Counter[int] = Counter()
+    brought: Counter[int] = Counter()
+    for fill in tables.desk_fills:
+        lots[fill.position_id] += fill.lots if fill.is_open else -fill.lots
+        brought[fill.position_id] += fill.result
+        position = tables.desk_positions[fill.position_id]
+        if position.mode == "isolated" and fill.result + fill.covered < -fill.margin and not fill.is_open:
+            yield f"position {fill.position_id} cost {-fill.result - fill.covered} atoms of a margin of {fill.margin}"
+    for position_id, position in tables.desk_positions.items():
+        if position.lots != lots[position_id]:
+            yield f"position {position_id} has {position.lots} lots, and its fills come to {lots[position_id]}"
+        if position.mode == "isolated" and position.realised != brought[position_id]:
+            yield f"position {position_id} brought {position.realised}, and its fills come to {brought[position_id]}"
 
 
 def _wrong_sums(tables: Tables) -> Iterator[str]:

@@ -14,18 +14,22 @@ from fondaco.core.commands import (
     AdmitUser,
     Command,
     Deposit,
+    FundInsurance,
     LiftBreaker,
     ListAsset,
     ListInstrument,
     OpenAccount,
     SetAccountStatus,
+    SetDeskRules,
+    SetDeskTerms,
     SetLimit,
     TripBreaker,
 )
+from fondaco.core.desk.terms import DeskRules
 from fondaco.core.listings import Asset, Instrument
 from fondaco.core.replies import AccountOpened, Answer, Refused
 from fondaco.core.terms import Terms
-from fondaco.core.vocabulary import AccountStatus, LimitName, LimitScope, World
+from fondaco.core.vocabulary import AccountKind, AccountStatus, LimitName, LimitScope, World
 from fondaco.engine.client import EngineClient
 from fondaco.engine.leader import Leader
 from fondaco.engine.node import Node
@@ -33,18 +37,23 @@ from fondaco.engine.sequencer import Bounds, ClockJumpError
 from fondaco.engine.simulation.ground import STORE_EPOCH_NS, Ground, SimulatedStore
 from fondaco.engine.simulation.inspection import faults
 from fondaco.engine.simulation.luck import Chances, Luck
+from fondaco.engine.simulation.speculators import Dealer, Speculator, desk_terms
 from fondaco.engine.simulation.tables import SimulatedProjector, Tables
-from fondaco.engine.simulation.traders import Heard, Network, Trader
+from fondaco.engine.simulation.traders import QUOTE_ID, SYMBOLS, Heard, Network, Trader
 from fondaco.engine.simulation.virtual_time import VirtualTimeLoop
 from fondaco.engine.store import FencedError, Identity, StoreLostError
 
 TRADERS: Final = 6
 NODES: Final = ("engine", "follower")
+KINDS: Final = (AccountKind.SPOT, AccountKind.SPOT, AccountKind.MARGIN)
+"""The accounts of each trader."""
 BOUNDS: Final = Bounds(queue_commands=200, follower_lag=2_000)
 SNAPSHOT_COMMANDS: Final = 60
 MOST_SETTLING_S: Final = 600
 """How long a house may take to come to rest, on its own clock, once nothing goes wrong any more."""
 WEALTH: Final = 5_000
+BETS: Final = 300
+"""How many of a trader's commands, in permille, are for the desk."""
 RUNS_PER_COLLECTION: Final = 8
 """A dead house is some megabytes; looking for them takes as long as a short run."""
 
@@ -128,6 +137,7 @@ class Simulation:
         self._nodes = [SimulatedNode(name, self.ground, self.tables, self._luck(name)) for name in NODES]
         self._network = Network(self._clients, self.heard, self._luck("network"))
         self._house_count = 0
+        self._dealer = Dealer(SYMBOLS, self._luck("dealer").random)
 
     async def run(self, steps: int) -> Report:
         """Open a house, trade for so many commands while things break, come to rest, and be judged."""
@@ -152,11 +162,12 @@ class Simulation:
         accounts = await self._furnish()
         for luck in self._lucks:
             luck.chances = self._chances
-        breaking = asyncio.ensure_future(self._break_things())
+        others = [asyncio.ensure_future(each) for each in (self._break_things(), self._deal())]
         try:
             await asyncio.gather(*(self._trade(number, accounts, steps // TRADERS) for number in range(TRADERS)))
         finally:
-            breaking.cancel()
+            for other in others:
+                other.cancel()
         await self._come_to_rest()
 
     def _luck(self, whose: str) -> Luck:
@@ -168,16 +179,19 @@ class Simulation:
         return [node.client for node in self._nodes if node.client is not None]
 
     async def _furnish(self) -> list[int]:
-        """Two markets, and two accounts with money for each trader."""
+        """Two markets and a desk, and for each trader two spot accounts and a margin account with money."""
         for code in ("CASH", "GOLD", "TIN"):
             await self._house(ListAsset(code, 0))
         for base in ("GOLD", "TIN"):
             await self._house(ListInstrument(_terms(base)))
+            await self._house(SetDeskTerms(desk_terms(f"{base}CASH")))
+        await self._house(SetDeskRules(DeskRules(World.TRADING)))
+        await self._house(FundInsurance(World.TRADING, "CASH", WEALTH // 10))
         accounts: list[int] = []
         for number in range(TRADERS):
             await self._house(AdmitUser(f"user-{number}"))
-            for _ in range(2):
-                answer = await self._house(OpenAccount(f"user-{number}", World.TRADING, "CASH"))
+            for kind in KINDS:
+                answer = await self._house(OpenAccount(f"user-{number}", World.TRADING, "CASH", kind))
                 assert isinstance(answer.reply, AccountOpened)
                 accounts.append(answer.reply.account_id)
                 for asset in ("CASH", "GOLD", "TIN"):
@@ -192,17 +206,35 @@ class Simulation:
 
     async def _trade(self, number: int, accounts: list[int], steps: int) -> None:
         luck = self._luck(f"trader {number}")
-        own = accounts[2 * number : 2 * number + 2]
+        own = accounts[len(KINDS) * number : len(KINDS) * (number + 1)]
         trader = Trader(own[0], own[1], luck)
+        speculator = Speculator(own[2], SYMBOLS, luck.random, cross=True)
         for step in range(steps):
             await luck.wait_ms(0, 12)
             self._must_go_on()
             if luck.strikes(50):
                 await self._network.look()
-            account_id, command = trader.wish()
+            bets = luck.strikes(BETS)
+            account_id, command = speculator.wish() if bets else trader.wish()
             answer = await self._network.ask(account_id, command, f"{number}-{step}", now_ns)
-            if answer is not None and not isinstance(answer.reply, Refused):
+            if answer is None or isinstance(answer.reply, Refused):
+                continue
+            if bets:
+                speculator.hear(answer.reply)
+            else:
                 trader.hear(answer)
+
+    async def _deal(self) -> None:
+        """A dealer that makes up prices, pays for nights and changes its rules."""
+        luck = self._luck("dealing")
+        number = 0
+        while True:
+            await luck.wait_ms(5, 60)
+            number += 1
+            if luck.strikes(20):
+                await self._house(self._dealer.govern(now_ns()))
+            else:
+                await self._network.ask(HOUSE, self._dealer.quote(now_ns()), f"{QUOTE_ID}{number}", now_ns)
 
     async def _break_things(self) -> None:
         """A hand that kills, cuts off, sets clocks and gives orders, now and then."""
@@ -296,6 +328,7 @@ def _terms(base: str) -> Terms:
         lot=1,
         max_price_ticks=10_000,
         max_order_lots=10_000,
+        max_leverage=50,
         maker_ppm=-5_000,
         taker_ppm=17_000,
         band_ppm=300_000,

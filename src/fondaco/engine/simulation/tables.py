@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+from fondaco.core.desk.state import DeskEntry, DeskFill, DeskPosition
 from fondaco.core.events import Trade
 from fondaco.core.ledger import Posting
 from fondaco.core.state import ENDED, Order
+from fondaco.core.vocabulary import EntryState, PositionState
 from fondaco.engine.journal import BEGINNING, Committed, Mark
 from fondaco.engine.projection.audit import State
 from fondaco.engine.projection.folding import Fold
@@ -24,6 +26,9 @@ class Tables:
         self.orders: dict[int, Order] = {}
         self.postings: list[Posting] = []
         self.trades: list[Trade] = []
+        self.desk_positions: dict[int, DeskPosition] = {}
+        self.desk_entries: dict[int, DeskEntry] = {}
+        self.desk_fills: list[DeskFill] = []
 
     def write(self, fold: Fold) -> None:
         """Bring them on by a run of batches."""
@@ -32,6 +37,9 @@ class Tables:
         self.orders |= {key: told.event for key, told in fold.orders.items()}
         self.postings += [told.event for told in fold.postings]
         self.trades += [told.event for told in fold.trades]
+        self.desk_positions |= {key: told.event for key, told in fold.desk_positions.items()}
+        self.desk_entries |= {key: told.event for key, told in fold.desk_entries.items()}
+        self.desk_fills += [told.event for told in fold.fills]
 
     def open(self) -> State:
         """What stands, as `inspection` finds it in a machine."""
@@ -39,6 +47,14 @@ class Tables:
             "balance": {key: row for key, row in self.balances.items() if any(row)},
             "hold": {(hold_id,): (amount,) for hold_id, amount in self.holds.items() if amount},
             "order": {(order_id,): (order,) for order_id, order in self.orders.items() if order.state not in ENDED},
+            "desk position": {
+                (key,): (position,)
+                for key, position in self.desk_positions.items()
+                if position.state is PositionState.OPEN
+            },
+            "desk entry": {
+                (key,): (entry,) for key, entry in self.desk_entries.items() if entry.state is EntryState.PENDING
+            },
         }
 
 

@@ -32,6 +32,8 @@ from fondaco.engine.simulation.luck import Luck
 SYMBOLS = ("GOLDCASH", "TINCASH")
 LIFE_NS = 5_000_000_000
 RETRIES = 100
+QUOTE_ID = "quote-"
+"""How the ids of quotes begin: the machine does not remember them, so each time that one comes it is done."""
 ASSETS = ("CASH", "GOLD", "TIN")
 WEIGHTS = (50, 30, 6, 3, 3, 3, 3, 2)
 """Of orders, cancels, amends, deposits, transfers, withdrawals, ends of those, and cancelling all."""
@@ -59,6 +61,8 @@ class Heard:
             return
         if isinstance(answer.reply, Refused) and answer.reply.code is Refusal.EXPIRED_IN_QUEUE:
             return
+        if command_id.startswith(QUOTE_ID):
+            command_id = f"{command_id} as {answer.seq}"
         before = self.answers.setdefault((account_id, command_id), answer)
         if (before.seq, before.reply) != (answer.seq, answer.reply):
             self.lies.append(f"{command_id} of {account_id} was answered {before} and then {answer}")

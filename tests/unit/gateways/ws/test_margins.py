@@ -29,7 +29,7 @@ from fondaco.gateways.ws.protocol import text_frame
 from fondaco.infra.database import Database
 from fondaco.infra.metrics import Metrics
 from fondaco.infra.settings import DatabaseSettings
-from support.dealing import DEALT, DEALT_TERMS, DESK_TERMS, RULES
+from support.desk_floor import DEALT, DEALT_TERMS, DESK_TERMS, RULES
 from support.exchange import Exchange
 from support.floor import WHOLE
 
