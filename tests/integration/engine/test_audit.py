@@ -4,6 +4,7 @@ import pytest
 
 from fondaco.app.doctor import Level, check_database
 from fondaco.core.book.vocabulary import Side
+from fondaco.core.desk import running
 from fondaco.core.vocabulary import AccountKind, EntryKind
 from fondaco.engine.projection.audit import CHECKS, differences, faults, machine_state, tables_state
 from fondaco.engine.projection.projection import open_projection
@@ -180,3 +181,22 @@ def leveraged() -> Dealing:
     dealing.close(ann, lasting, 4)
     dealing.quote(97_400)
     return dealing
+
+
+async def test_a_quote_that_is_not_applied_yet_is_the_newest_all_the_same(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One command closes only so many; until the others are, memory has the quote before."""
+    monkeypatch.setattr(running, "MAX_CLOSED", 1)
+    dealing = Dealing()
+    ann = dealing.client("ann")
+    dealing.quote(100_000)
+    for _ in range(8):
+        dealing.opened(ann, LONG, 10, stop=dealing.at(99_000))
+    dealing.quote(98_000)
+    dealing.quote(98_500)
+    desk = dealing.exchange.machine.house.desk
+    assert desk.runs, "work is left over"
+    await (await open_projection(database)).write([dealing.exchange.cut()])
+    async with database.driver_transaction() as connection:
+        assert differences(await tables_state(connection), machine_state(dealing.exchange.machine)) == []
