@@ -22,7 +22,7 @@ from fondaco.domains.positions.lines import (
     position_line,
     time_of,
 )
-from fondaco.domains.positions.valuation import Valuer
+from fondaco.domains.positions.valuation import Shifts, Valuer
 from fondaco.domains.trading.api import MAX_PAGE, RefusedError, Whose
 from fondaco.engine.live_desk import ENTRY, POSITION, entry_of, position_of
 from fondaco.infra.cursors import Id, Moment, Place, to_cursor
@@ -160,12 +160,14 @@ async def positions(
 ) -> Page[PositionLine]:
     """Positions with what they are worth now, newest first."""
     found = await found_positions(connection, whose, which, after, limit)
-    return Page([line_of(valuer, each) for each in found.lines], found.next)
+    shifts: Shifts = {}
+    return Page([line_of(valuer, each, shifts) for each in found.lines], found.next)
 
 
-def line_of(valuer: Valuer, position: DeskPosition) -> PositionLine:
+def line_of(valuer: Valuer, position: DeskPosition, shifts: Shifts | None = None) -> PositionLine:
     """A position with what it is worth now."""
-    return position_line(position, valuer.terms(position.world, position.symbol), valuer.worth(position))
+    worth = valuer.worth(position, shifts=shifts)
+    return position_line(position, valuer.terms(position.world, position.symbol), worth)
 
 
 async def entries(

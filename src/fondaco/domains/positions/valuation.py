@@ -10,7 +10,7 @@ and ask stay as far apart as they are.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
@@ -30,6 +30,10 @@ from fondaco.core.vocabulary import Direction, MarginMode, World
 from fondaco.domains.positions.amounts import PERCENT_SCALE
 from fondaco.engine.live import LiveHouse
 from fondaco.engine.live_desk import LiveDesk
+
+
+Shifts: TypeAlias = dict[tuple[int, str], int | None]
+"""By how many ticks the quote of a symbol must move until an account is stopped out, by account and symbol."""
 
 
 class Worth(NamedTuple):
@@ -68,12 +72,14 @@ class Valuer:
         """The terms of an instrument that positions are in; it may have been closed since."""
         return self._live.listings[world, symbol].terms
 
-    def worth(self, position: DeskPosition, *, spent: int = 0) -> Worth | None:
+    def worth(self, position: DeskPosition, *, spent: int = 0, shifts: Shifts | None = None) -> Worth | None:
         """What an open position is worth; None without a quote, and once it is closed.
 
         Args:
             position: as it is, or as it shall be.
             spent: what its account will have paid for it by then.
+            shifts: what was found out about its account for the position before it, when many are asked about at once:
+                without it each looks at all positions of its account.
         """
         quote = self.desk.quotes.get((position.world, position.symbol))
         if quote is None or not position.lots or not self._live.ready.is_set():
@@ -81,7 +87,7 @@ class Valuer:
         terms = self.terms(position.world, position.symbol)
         ticks = closing_ticks(position, quote)
         result = unrealised(position, ticks, terms.step_notional)
-        return Worth(quote, ticks, result, self._liquidation(position, quote, terms, spent))
+        return Worth(quote, ticks, result, self._liquidation(position, quote, terms, spent, shifts))
 
     def standing(self, account_id: int) -> Standing | None:
         """How a margin account stands; None for any other, and while a quote of its positions is missing."""
@@ -113,11 +119,16 @@ class Valuer:
         held = self.desk.positions_of.get(account_id, {})
         return {id_: each for id_, each in held.items() if each.mode is MarginMode.CROSS}
 
-    def _liquidation(self, position: DeskPosition, quote: DeskQuote, terms: Terms, spent: int) -> int | None:
+    def _liquidation(
+        self, position: DeskPosition, quote: DeskQuote, terms: Terms, spent: int, shifts: Shifts | None
+    ) -> int | None:
         if position.mode is MarginMode.ISOLATED:
             ticks = margin_call_ticks(position, terms.step_notional)
         else:
-            shift = self._stop_out_shift(position, terms.step_notional, spent)
+            key, shifts = (position.account_id, position.symbol), {} if shifts is None else shifts
+            if key not in shifts:
+                shifts[key] = self._stop_out_shift(position, terms.step_notional, spent)
+            shift = shifts[key]
             if shift is None:
                 return None
             ticks = market_ticks(position.direction, quote) + shift

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from fondaco.core.desk.state import DeskPosition
 from fondaco.core.money import format_atoms
-from fondaco.domains.positions.api import Valuer, percent
+from fondaco.domains.positions.api import Shifts, Valuer, percent
 from fondaco.gateways.ws.desk_frames import MarginData, MarginFrame, PositionMarginItem, price
 from fondaco.gateways.ws.messages import Channel, Kind
 
@@ -79,12 +79,13 @@ class Margins:
 
     def _frame(self, account_id: int) -> MarginFrame:
         positions = self._desk.positions_of.get(account_id, {}).values()
-        items = [item for item in (self._item(each) for each in positions) if item is not None]
+        shifts: Shifts = {}
+        items = [item for item in (self._item(each, shifts) for each in positions) if item is not None]
         channel = Channel(Kind.ACCOUNT, account_id=account_id)
         return MarginFrame(channel.name, self._desk.seq, MarginData(items, self._valuer.margin_of(account_id)))
 
-    def _item(self, position: DeskPosition) -> PositionMarginItem | None:
-        worth = self._valuer.worth(position)
+    def _item(self, position: DeskPosition, shifts: Shifts) -> PositionMarginItem | None:
+        worth = self._valuer.worth(position, shifts=shifts)
         if worth is None:
             return None
         terms = self._valuer.terms(position.world, position.symbol)
