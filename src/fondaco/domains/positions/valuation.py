@@ -31,7 +31,6 @@ from fondaco.domains.positions.amounts import PERCENT_SCALE
 from fondaco.engine.live import LiveHouse
 from fondaco.engine.live_desk import LiveDesk
 
-
 Shifts: TypeAlias = dict[tuple[int, str], int | None]
 """By how many ticks the quote of a symbol must move until an account is stopped out, by account and symbol."""
 

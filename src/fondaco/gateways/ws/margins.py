@@ -9,12 +9,16 @@ Invariant: an account that has changed since it was told last is told as soon as
 
 import time
 from collections.abc import Callable
+from typing import Final
 
 from fondaco.core.desk.state import DeskPosition
 from fondaco.core.money import format_atoms
 from fondaco.domains.positions.api import Shifts, Valuer, percent
 from fondaco.gateways.ws.desk_frames import MarginData, MarginFrame, PositionMarginItem, price
 from fondaco.gateways.ws.messages import Channel, Kind
+
+MAX_AT_ONCE: Final = 100
+"""Accounts that are worked out in one go, 5 ms with five cross positions each; the others follow at once."""
 
 
 class Margins:
@@ -36,6 +40,7 @@ class Margins:
         self._resting: dict[int, float] = {}
         """Until when, the shortest rest first: all rest equally long."""
         self._looked_version = 0
+        self._is_more = False
 
     def listen(self, account_id: int) -> None:
         """Somebody listens to an account, whom `frame` tells how it stands now."""
@@ -59,12 +64,15 @@ class Margins:
         while self._resting and next(iter(self._resting.values())) <= now_s:
             del self._resting[next(iter(self._resting))]
             is_rested = True
-        if not is_rested and self._looked_version == self._desk.version:
+        if not (is_rested or self._is_more) and self._looked_version == self._desk.version:
             return []
-        self._looked_version = self._desk.version
-        due = []
+        self._looked_version, self._is_more = self._desk.version, False
+        due: list[tuple[int, MarginFrame]] = []
         for account_id, told in self._told_versions.items():
             if account_id not in self._resting and self._desk.version_of(account_id) > told:
+                if len(due) == MAX_AT_ONCE:
+                    self._is_more = True
+                    break
                 due.append((account_id, self._frame(account_id)))
         for account_id, _ in due:
             self._told_versions[account_id] = self._desk.version
@@ -72,7 +80,9 @@ class Margins:
         return due
 
     def wait_s(self) -> float | None:
-        """How long until an account that rests must be looked at; None when none does."""
+        """How long until an account must be looked at though nothing changes; None when none must."""
+        if self._is_more:
+            return 0.0
         if not self._resting:
             return None
         return max(0.0, next(iter(self._resting.values())) - self._clock_s())

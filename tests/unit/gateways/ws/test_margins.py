@@ -20,6 +20,7 @@ from fondaco.engine.journal import BEGINNING
 from fondaco.engine.live import LiveHouse
 from fondaco.engine.live_desk import LiveDesk
 from fondaco.engine.remote import RemoteEngine
+from fondaco.gateways.ws import margins
 from fondaco.gateways.ws.desk_frames import MarginFrame, QuoteData
 from fondaco.gateways.ws.house_frames import HouseUpdate, merge_house_updates
 from fondaco.gateways.ws.margins import Margins
@@ -119,6 +120,22 @@ def test_nobody_is_told_who_does_not_listen_or_has_nothing_in_the_symbol() -> No
     told.margins.leave(told.alice)
     told.now_s += REST_S
     told.quote(50_200, 50_210)
+    assert told.due() == []
+
+
+def test_of_many_accounts_some_are_told_at_once_and_the_others_right_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(margins, "MAX_AT_ONCE", 2)
+    told = Told()
+    accounts = [told.account(f"user{number}") for number in range(5)]
+    for account_id in accounts:
+        told.open(account_id)
+        told.margins.listen(account_id)
+    told.quote(50_100, 50_110)
+    heard = []
+    for count in (2, 2, 1):
+        heard += told.due()
+        assert (told.margins.wait_s() == 0) is (len(heard) < len(accounts)), count
+    assert heard == accounts
     assert told.due() == []
 
 
