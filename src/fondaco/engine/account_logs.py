@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from itertools import takewhile
 from typing import Any, Final
 
+from fondaco.core.desk.state import DeskEntry, DeskFill, DeskPosition, MarginWarning, StopOut
 from fondaco.core.events import Began, Event, Trade
 from fondaco.core.ledger import BalanceChanged
 from fondaco.core.state import Order, Position
@@ -27,9 +28,12 @@ MAX_IDLE_LOGS: Final = 1_000
 
 
 class Effect:
-    """What one command did to one account: rows in their last state, every trade."""
+    """What one command did to one account: rows in their last state, every trade, fill, receipt and warning."""
 
-    __slots__ = ("balances", "now_ns", "orders", "positions", "seq", "trades")
+    __slots__ = (
+        *("balances", "entries", "fills", "holdings", "now_ns", "orders", "positions", "seq", "stop_outs", "trades"),
+        "warnings",
+    )
 
     def __init__(self, seq: int, now_ns: int) -> None:
         self.seq = seq
@@ -37,7 +41,12 @@ class Effect:
         self.orders: dict[int, Order] = {}
         self.trades: list[Trade] = []
         self.balances: list[BalanceChanged] = []
-        self.positions: list[Position] = []
+        self.holdings: list[Position] = []
+        self.positions: dict[int, DeskPosition] = {}
+        self.entries: dict[int, DeskEntry] = {}
+        self.fills: list[DeskFill] = []
+        self.stop_outs: list[StopOut] = []
+        self.warnings: list[MarginWarning] = []
 
 
 class AccountLog:
@@ -82,7 +91,12 @@ class AccountLogs:
             Order: self._hear_order,
             Trade: self._hear_trade,
             BalanceChanged: self._hear_balance,
-            Position: self._hear_position,
+            Position: self._hear_holding,
+            DeskPosition: self._hear_position,
+            DeskEntry: self._hear_entry,
+            DeskFill: self._hear_fill,
+            StopOut: self._hear_stop_out,
+            MarginWarning: self._hear_warning,
         }
 
     def follow(self, account_id: int) -> AccountLog:
@@ -153,9 +167,29 @@ class AccountLogs:
         if (log := self._logs.get(balance.account_id)) is not None:
             self._effect(log).balances.append(balance)
 
-    def _hear_position(self, position: Position) -> None:
+    def _hear_holding(self, holding: Position) -> None:
+        if (log := self._logs.get(holding.account_id)) is not None:
+            self._effect(log).holdings.append(holding)
+
+    def _hear_position(self, position: DeskPosition) -> None:
         if (log := self._logs.get(position.account_id)) is not None:
-            self._effect(log).positions.append(position)
+            self._effect(log).positions[position.position_id] = position
+
+    def _hear_entry(self, entry: DeskEntry) -> None:
+        if (log := self._logs.get(entry.account_id)) is not None:
+            self._effect(log).entries[entry.entry_id] = entry
+
+    def _hear_fill(self, fill: DeskFill) -> None:
+        if (log := self._logs.get(fill.account_id)) is not None:
+            self._effect(log).fills.append(fill)
+
+    def _hear_stop_out(self, receipt: StopOut) -> None:
+        if (log := self._logs.get(receipt.account_id)) is not None:
+            self._effect(log).stop_outs.append(receipt)
+
+    def _hear_warning(self, warning: MarginWarning) -> None:
+        if (log := self._logs.get(warning.account_id)) is not None:
+            self._effect(log).warnings.append(warning)
 
     def _effect(self, log: AccountLog) -> Effect:
         """What the present command does to an account, so far."""

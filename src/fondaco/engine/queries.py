@@ -7,7 +7,8 @@ made in `fondaco.engine.looking`.
 
 from typing import TypeAlias
 
-from fondaco.core.commands import PlaceOrder
+from fondaco.core.commands import OpenPosition, PlaceOrder
+from fondaco.core.desk.state import DeskEntry, DeskPosition
 from fondaco.core.ledger import BalanceChanged
 from fondaco.core.messages import Message
 from fondaco.core.refusals import Refusal
@@ -33,16 +34,25 @@ class CheckOrder(Message, frozen=True, tag="check_order"):
     order: PlaceOrder
 
 
-Query: TypeAlias = LookAtAccount | LookAtOrder | CheckOrder
+class CheckPosition(Message, frozen=True, tag="check_position"):
+    """Whether a leveraged position could be opened now, and what it would cost."""
+
+    position: OpenPosition
+
+
+Query: TypeAlias = LookAtAccount | LookAtOrder | CheckOrder | CheckPosition
 
 
 class AccountSeen(Message, frozen=True, tag="account_seen"):
-    """An account after command ``seq``: balances by asset, orders and positions that have not ended, oldest first."""
+    """An account after command ``seq``: balances by asset, and all that has not ended, oldest first."""
 
     seq: int
     balances: list[BalanceChanged]
     orders: list[Order]
     positions: list[Position]
+    """What it has bought and not sold again."""
+    leveraged: list[DeskPosition]
+    entries: list[DeskEntry]
 
 
 class OrderSeen(Message, frozen=True, tag="order_seen"):
@@ -59,4 +69,22 @@ class OrderChecked(Message, frozen=True, tag="order_checked"):
     refusal: Refusal | None
 
 
-Seen: TypeAlias = AccountSeen | OrderSeen | OrderChecked
+class PositionChecked(Message, frozen=True, tag="position_checked"):
+    """Why a position would have been refused after command ``seq``, or what it would have cost, in quote atoms.
+
+    ``required`` and ``available`` are told where margin was short.
+    """
+
+    seq: int
+    refusal: Refusal | None
+    required: int = 0
+    available: int = 0
+    ticks: int = 0
+    notional: int = 0
+    margin: int = 0
+    premium: int = 0
+    position: DeskPosition | None = None
+    """The position as it would have been; None where all would have gone into closing."""
+
+
+Seen: TypeAlias = AccountSeen | OrderSeen | OrderChecked | PositionChecked

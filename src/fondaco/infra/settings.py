@@ -211,6 +211,8 @@ class StreamSettings(_Group):
     """Candles in the snapshot that opens a candle channel."""
     snapshot_levels: PositiveInt = 1_000
     """Levels of each side in the snapshot that opens a book channel."""
+    margin_frames_per_s: PositiveFloat = 4.0
+    """How often an account's listeners are told what its positions are worth, at most."""
     max_commands: PositiveInt = 500
     """Commands that a connection may have under way; it is read no further until one of them is answered."""
 

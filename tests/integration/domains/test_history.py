@@ -15,10 +15,10 @@ from fondaco.domains.trading.errors import RefusedError
 from fondaco.domains.trading.history import (
     EntryFilter,
     EntryPlace,
+    HoldingFilter,
+    HoldingPlace,
     OrderFilter,
     OrderPlace,
-    PositionFilter,
-    PositionPlace,
     TradeFilter,
     TradePlace,
     Whose,
@@ -125,15 +125,15 @@ async def test_every_trade_is_listed_from_its_own_side(crowd: Database) -> None:
 
 
 async def test_positions_and_ledgers_are_listed_whole(crowd: Database) -> None:
-    async def positions(after: PositionPlace | None) -> Page[Any]:
-        return await history.positions(connection, USER, PositionFilter(), after, 1)
+    async def holdings(after: HoldingPlace | None) -> Page[Any]:
+        return await history.holdings(connection, USER, HoldingFilter(), after, 1)
 
     async def entries(after: EntryPlace | None) -> Page[Any]:
-        return await history.ledger(connection, account, EntryFilter(asset="USDT"), after, 5)
+        return await history.ledger(connection, Whose("", World.TRADING, account), EntryFilter(asset="USDT"), after, 5)
 
     async with crowd.driver_transaction() as connection:
         account = (await history.accounts(connection, "user0"))[0].id
-        listed = [line.id for line in await walk(positions, PositionPlace)]
+        listed = [line.id for line in await walk(holdings, HoldingPlace)]
         ledger = await walk(entries, EntryPlace)
         balances = {line.asset: line for line in await history.balances(connection, account)}
     found = await rows_of(crowd, "SELECT id FROM positions WHERE account_id = %s ORDER BY opened_at, id", account)
@@ -245,7 +245,7 @@ async def test_amounts_are_exact_to_the_last_atom(database: Database) -> None:
     [
         (statements.ORDERS_OF_USER, "account_id_created_at"),
         (statements.TRADES_OF_USER, "seller_account_id_created_at"),
-        (statements.LEDGER, "account_id_created_at"),
+        (statements.LEDGER_OF_ACCOUNT, "account_id_created_at"),
     ],
 )
 async def test_the_first_page_is_read_from_an_index(database: Database, statement: str, index: str) -> None:

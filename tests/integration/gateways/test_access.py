@@ -14,6 +14,7 @@ import pytest
 
 from fondaco.domains.identity.tables import UserRole, UserState
 from fondaco.infra.database import Database
+from support.desk_floor import dealing_floor, entry, opened_position, position
 from support.floor import SYMBOL
 from support.house import House
 from support.trading import Floor, Json, join, open_floor
@@ -48,6 +49,7 @@ TRADING = Rule(OK, "unknown_account", "not_yours")
 OPERATING = Rule("operators_only", "operators_only", OK)
 FOR_ONESELF = Rule(OK, OK, OK)
 ONESELF = Rule(OK, "unknown_user", OK)
+POSITION = Rule(OK, "unknown_position", OK)
 
 
 async def placing(floor: Floor) -> Call:
@@ -151,6 +153,53 @@ async def acknowledging(floor: Floor) -> Call:
     return Call("/alerts/1/acknowledgement")
 
 
+async def opening_a_position(floor: Floor) -> Call:
+    return Call("/positions", position(floor, "alice"))
+
+
+async def asking_about_a_position(floor: Floor) -> Call:
+    return Call("/positions/test", position(floor, "alice"))
+
+
+async def closing_a_position(floor: Floor) -> Call:
+    opened = await opened_position(floor, "alice")
+    return Call(f"/positions/{opened['position_id']}/close", {})
+
+
+async def moving_stops(floor: Floor) -> Call:
+    opened = await opened_position(floor, "alice")
+    return Call(f"/positions/{opened['position_id']}", {"stop_loss": {"price": "49000"}})
+
+
+async def reading_a_position(floor: Floor) -> Call:
+    opened = await opened_position(floor, "alice")
+    return Call(f"/positions/{opened['position_id']}?after_seq={opened['seq']}")
+
+
+async def placing_an_entry(floor: Floor) -> Call:
+    return Call("/entries", entry(floor, "alice"))
+
+
+async def cancelling_an_entry(floor: Floor) -> Call:
+    placed = await floor.ask("alice", "POST", "/entries", entry(floor, "alice"))
+    return Call(f"/entries/{placed.json()['entry_id']}")
+
+
+async def opening_plainly(floor: Floor) -> Call:
+    body = {"asset": "eth", "type": "LONG", "leverage": 5, "quantity": "0.5"}
+    return Call(f"/order/open?account_id={floor['alice'].account_id}", body)
+
+
+async def closing_plainly(floor: Floor) -> Call:
+    opened = await opened_position(floor, "alice")
+    return Call(f"/order/close/{opened['position_id']}")
+
+
+async def reading_plainly(floor: Floor) -> Call:
+    opened = await opened_position(floor, "alice")
+    return Call(f"/order/{opened['position_id']}?after_seq={opened['seq']}")
+
+
 def reading(path: str) -> Make:
     """Read something of alice's; ``path`` names her account or herself."""
 
@@ -204,10 +253,25 @@ CALLS: dict[str, tuple[Make, Rule] | None] = {
     "GET /api/v1/accounts/{account_id:str}": (reading("/accounts/{account}"), OWN),
     "GET /api/v1/accounts/{account_id:str}/balances": (reading("/accounts/{account}/balances"), OWN),
     "GET /api/v1/accounts/{account_id:str}/ledger": (reading("/accounts/{account}/ledger"), OWN),
+    "GET /api/v1/ledger": (reading("/ledger?account_id={account}"), OWN),
+    "POST /api/v1/positions": (opening_a_position, TRADING),
+    "POST /api/v1/positions/test": (asking_about_a_position, TRADING),
+    "POST /api/v1/positions/{position_id:str}/close": (closing_a_position, POSITION),
+    "PATCH /api/v1/positions/{position_id:str}": (moving_stops, Rule(OK, "unknown_position", "not_yours")),
+    "GET /api/v1/positions": (reading("/positions?account_id={account}"), OWN),
+    "GET /api/v1/positions/{position_id:str}": (reading_a_position, POSITION),
+    "POST /api/v1/entries": (placing_an_entry, TRADING),
+    "DELETE /api/v1/entries/{entry_id:str}": (cancelling_an_entry, Rule(OK, "unknown_entry", OK)),
+    "GET /api/v1/entries": (reading("/entries?account_id={account}"), OWN),
+    "GET /api/v1/stop-outs": (reading("/stop-outs?account_id={account}"), OWN),
+    "POST /api/v1/order/open": (opening_plainly, TRADING),
+    "POST /api/v1/order/close/{order_id:str}": (closing_plainly, POSITION),
+    "GET /api/v1/order": (reading("/order?account_id={account}"), OWN),
+    "GET /api/v1/order/{order_id:str}": (reading_plainly, POSITION),
     "GET /api/v1/orders": (reading("/orders?account_id={account}"), OWN),
     "GET /api/v1/orders/{order_id:str}": (reading_an_order, Rule(OK, "unknown_order", OK)),
     "GET /api/v1/trades": (reading("/trades?account_id={account}"), OWN),
-    "GET /api/v1/positions": (reading("/positions?account_id={account}"), OWN),
+    "GET /api/v1/holdings": (reading("/holdings?account_id={account}"), OWN),
     "GET /api/v1/results": (reading("/results"), FOR_ONESELF),
     "GET /api/v1/reports/symbols": (reading("/reports/symbols"), OPERATING),
     "GET /api/v1/reports/leaders": (reading("/reports/leaders"), OPERATING),
@@ -258,7 +322,7 @@ async def test_no_endpoint_is_forgotten_here(database: Database) -> None:
 
 
 async def test_each_endpoint_answers_only_who_may_call_it(database: Database) -> None:
-    async with open_floor(database) as floor:
+    async with dealing_floor(database) as floor:
         wrong = []
         async for endpoint, asker, heard, expected in _heard(floor, await headers_by_asker(floor, database)):
             if heard != expected:

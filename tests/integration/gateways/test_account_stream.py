@@ -38,7 +38,7 @@ class LocalAccount:
         self.snapshots = 0
         self.balances: dict[str, tuple[str, str]] = {}
         self.orders: dict[int, Frame] = {}
-        self.positions: dict[str, Frame] = {}
+        self.holdings: dict[str, Frame] = {}
         self.trade_ids: list[int] = []
 
     def take(self, frame: Frame) -> None:
@@ -46,7 +46,7 @@ class LocalAccount:
         assert frame["channel"] == CHANNEL, frame
         if frame["type"] == "snapshot":
             self.snapshots += 1
-            self.balances, self.orders, self.positions = {}, {}, {}
+            self.balances, self.orders, self.holdings = {}, {}, {}
             self._keep(frame["data"])
         else:
             assert frame["first_seq"] == self.seq + 1, (frame["first_seq"], self.seq)
@@ -58,10 +58,10 @@ class LocalAccount:
 
     def _keep(self, rows: Frame) -> None:
         self.balances |= {each["asset"]: (each["available"], each["held"]) for each in rows.get("balances", [])}
-        for position in rows.get("positions", []):
-            self.positions[position["symbol"]] = position
-            if not Decimal(position["quantity"]):
-                del self.positions[position["symbol"]]
+        for holding in rows.get("holdings", []):
+            self.holdings[holding["symbol"]] = holding
+            if not Decimal(holding["quantity"]):
+                del self.holdings[holding["symbol"]]
         for order in rows.get("orders", []):
             self.orders[order["order_id"]] = order
             if order["state"] in ENDED:
@@ -95,7 +95,7 @@ async def must_equal_the_engine_s(served: Served, client: StreamClient, mine: Lo
     assert {id_: (each["state"], each["open"]) for id_, each in mine.orders.items()} == {
         each.order_id: (each.state.value, quantity(each.open_lots)) for each in seen.orders
     }
-    assert [each["quantity"] for each in mine.positions.values()] == [quantity(each.lots) for each in seen.positions]
+    assert [each["quantity"] for each in mine.holdings.values()] == [quantity(each.lots) for each in seen.positions]
 
 
 async def test_an_account_kept_from_its_stream_is_the_engine_s_through_many_breaks(database: Database) -> None:
@@ -159,7 +159,7 @@ async def test_what_one_command_did_comes_as_one_effect(database: Database) -> N
         assert (row["state"], row["open"], row["price"]) == ("open", "0.05000000", "50000.00000000")
         assert {each["asset"]: each["held"] for each in effect["balances"]} == {"BTC": "0.05000000"}
         assert "trades" not in effect
-        assert "positions" not in effect
+        assert "holdings" not in effect
         await other.ask(op="place", account_id=BOB, side="buy", quantity="0.02", **order)
         (effect,) = (await client.hear())["data"]
         (trade,) = effect["trades"]

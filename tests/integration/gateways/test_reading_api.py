@@ -78,9 +78,9 @@ async def test_both_sides_of_a_trade_read_it_as_theirs(floor: Floor) -> None:
     ]
     of_order = await get(floor, "bob", "/trades", order_id=bought[0]["order_id"])
     assert of_order["trades"] == bought
-    (position,) = (await get(floor, "bob", "/positions", open="true"))["positions"]
-    assert (position["quantity"], position["average_entry_price"]) == ("0.20000000", "50000.00000000")
-    assert (await get(floor, "bob", "/positions", open="false"))["positions"] == []
+    (holding,) = (await get(floor, "bob", "/holdings", open="true"))["holdings"]
+    assert (holding["quantity"], holding["average_entry_price"]) == ("0.20000000", "50000.00000000")
+    assert (await get(floor, "bob", "/holdings", open="false"))["holdings"] == []
 
 
 async def test_an_account_tells_what_it_has_and_how_that_came(floor: Floor) -> None:
@@ -154,7 +154,7 @@ async def test_what_is_anothers_looks_missing_and_operators_see_it(floor: Floor)
         f"/orders/{placed['order_id']}",
         f"/orders?account_id={account}",
         f"/trades?account_id={account}",
-        f"/positions?account_id={account}",
+        f"/holdings?account_id={account}",
         f"/accounts/{account}",
         f"/accounts/{account}/balances",
         f"/accounts/{account}/ledger",

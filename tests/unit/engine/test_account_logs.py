@@ -59,7 +59,7 @@ def test_what_one_command_did_stands_together_in_its_last_state() -> None:
     assert {each.order_id: each.state.value for each in effect.orders.values()} == dict.fromkeys(order_ids, "filled")
     assert [each.buy_order_id for each in effect.trades] == order_ids
     assert {each.asset for each in effect.balances} == {"USDT", "BTC"}
-    assert [each.lots for each in effect.positions] == [2]
+    assert [each.lots for each in effect.holdings] == [2]
     assert effect.now_ns == told.exchange.now_ns
 
 

@@ -7,6 +7,8 @@ closes that first, and the rest is asked about as things will be then.
 
 from typing import Final, NamedTuple
 
+import msgspec
+
 from fondaco.core.commands import OpenPosition
 from fondaco.core.desk.book import DealingBook
 from fondaco.core.desk.closing import close, fresh_quote, is_bad_slippage, is_slipped, leaves_too_little
@@ -77,24 +79,37 @@ class Plan(NamedTuple):
     premium: int
     stops: Stops
 
+    @property
+    def notional(self) -> int:
+        """Quote atoms that what is opened costs."""
+        return self.ticks * self.lots * self.place.book.step
+
 
 def open_position(house: House, command: OpenPosition) -> Reply:
     """Open a position, or add to one, at the desk's quote."""
-    request = Request(
-        command.account_id,
-        command.symbol,
-        command.direction,
-        command.quantity,
-        command.leverage,
-        command.mode,
-        Wanted(command.stop, command.take, command.trail),
-        command.is_guaranteed,
-        command.position_id,
-        command.expected_price,
-        command.slippage_ppm,
-    )
+    request = _request(command)
     plan = ready(house, request)
     return plan if isinstance(plan, Refused) else carry_out(house, request, plan)
+
+
+def check(house: House, command: OpenPosition) -> tuple[Plan, DeskPosition | None] | Refused:
+    """What `open_position` would come to now, and the position as it would be then. Nothing changes.
+
+    Returns:
+        The plan and a position of no one's, None where all of it would go into closing; or why it would be refused.
+    """
+    request = _request(command)
+    plan = ready(house, request)
+    if isinstance(plan, Refused):
+        return plan
+    if not plan.lots:
+        return plan, None
+    target = plan.place.target
+    position = msgspec.structs.replace(target) if target else _new_position(house, request, plan.place.account, 0)
+    _grow(position, plan)
+    position.is_guaranteed = position.is_guaranteed or request.is_guaranteed
+    position.stop_ticks, position.take_ticks, position.trail_ticks = plan.stops
+    return plan, position
 
 
 def ready(house: House, request: Request) -> Plan | Refused:
@@ -282,6 +297,22 @@ def _paid_for(house: House, request: Request, plan: Plan, free: int) -> Plan | R
     return plan
 
 
+def _request(command: OpenPosition) -> Request:
+    return Request(
+        command.account_id,
+        command.symbol,
+        command.direction,
+        command.quantity,
+        command.leverage,
+        command.mode,
+        Wanted(command.stop, command.take, command.trail),
+        command.is_guaranteed,
+        command.position_id,
+        command.expected_price,
+        command.slippage_ppm,
+    )
+
+
 def carry_out(house: House, request: Request, plan: Plan) -> PositionOpened:
     """Do what `ready` has found possible."""
     place, closed_quantity, result = plan.place, 0, 0
@@ -305,18 +336,14 @@ def carry_out(house: House, request: Request, plan: Plan) -> PositionOpened:
 def _opened(house: House, request: Request, plan: Plan) -> int:
     """The position that is new, or has grown."""
     desk, account, book = house.desk, plan.place.account, plan.place.book
-    position, notional = plan.place.target, plan.ticks * plan.lots * book.step
+    position, notional = plan.place.target, plan.notional
     if position is None:
-        position = _new_position(house, request, account)
-        position.lots = plan.lots
+        position = _new_position(house, request, account, house.new_id())
+        _grow(position, plan)
         desk.add_position(position)
     else:
-        position.lots += plan.lots
+        _grow(position, plan)
         desk.count_lots(position, plan.lots)
-    position.entry_notional += notional
-    position.margin += plan.margin
-    position.opened_lots += plan.lots
-    position.opened_notional += notional
     position.changed_ns = house.now_ns
     if position.mode is ISOLATED:
         _set_aside(house, position, plan.margin, book.listed.instrument.quote.code)
@@ -329,6 +356,15 @@ def _opened(house: House, request: Request, plan: Plan) -> int:
     return position.position_id
 
 
+def _grow(position: DeskPosition, plan: Plan) -> None:
+    """Add what is opened to a position's numbers."""
+    position.lots += plan.lots
+    position.entry_notional += plan.notional
+    position.margin += plan.margin
+    position.opened_lots += plan.lots
+    position.opened_notional += plan.notional
+
+
 def set_stops(book: DealingBook, position: DeskPosition, stops: Stops) -> None:
     """Give a position its stops and let them wait; also what else it waits for, which may have moved with its size."""
     changed_trail = position.trail_ticks != stops.trail_ticks
@@ -339,10 +375,10 @@ def set_stops(book: DealingBook, position: DeskPosition, stops: Stops) -> None:
         book.arm_trail(position)
 
 
-def _new_position(house: House, request: Request, account: Account) -> DeskPosition:
+def _new_position(house: House, request: Request, account: Account, position_id: int) -> DeskPosition:
     rules = house.desk.rules_of(account.world)
     return DeskPosition(
-        house.new_id(),
+        position_id,
         account.account_id,
         account.world,
         request.symbol,

@@ -47,7 +47,7 @@ class AccountService:
         user_id = await self._user_id(actor, account)
         grant = self._grant(account.currency) if account.world is World.DEMO else 0
         await self._desk.admit(user_id)
-        command = OpenAccount(user_id, account.world, account.currency, account.kind, grant)
+        command = OpenAccount(user_id, account.world, account.currency, account.kind, grant, account.position_mode)
         return await self._opened(*await self._desk.grant(actor.user_id, command, AccountOpened, key))
 
     async def reset(self, actor: Actor, account_id: int, key: str = "") -> OpenedAccount:

@@ -158,7 +158,7 @@ class Desk:
             raise OutcomeUnknownError from error
         reply = answer.reply
         if isinstance(reply, Refused):
-            raise refused(reply.code, answer)
+            raise refused(reply, answer)
         assert isinstance(reply, wanted), "each command has one kind of answer"
         return answer, reply
 

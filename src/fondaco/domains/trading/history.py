@@ -1,4 +1,4 @@
-"""What has become of accounts, orders, trades and positions, read from the engine's tables for whoever may see it.
+"""What has become of accounts, orders, trades and holdings, read from the engine's tables for whoever may see it.
 
 A user sees their own, an operator everybody's; what belongs to another looks missing. A list is one page, newest
 first, of one account or of a user's accounts in one world, since play money and real money are never listed together.
@@ -16,7 +16,7 @@ from fondaco.domains.identity.api import Actor
 from fondaco.domains.trading import statements
 from fondaco.domains.trading.desk import DEFAULT_QUOTE
 from fondaco.domains.trading.errors import RefusedError
-from fondaco.domains.trading.lines import AccountLine, BalanceLine, EntryLine, OrderLine, PositionLine, TradeLine
+from fondaco.domains.trading.lines import AccountLine, BalanceLine, EntryLine, HoldingLine, OrderLine, TradeLine
 from fondaco.infra.columns import SYMBOL
 from fondaco.infra.cursors import Id, Moment, Place
 from fondaco.infra.database import PsycopgConnection
@@ -45,8 +45,8 @@ class TradePlace(Place, frozen=True, tag="trades"):
     side: Literal["buy", "sell"]
 
 
-class PositionPlace(Place, frozen=True, tag="positions"):
-    """A position, in the order of opening."""
+class HoldingPlace(Place, frozen=True, tag="holdings"):
+    """A holding, in the order of its first purchase."""
 
     time: Moment
     id: Id
@@ -82,8 +82,8 @@ class TradeFilter(NamedTuple):
     order_id: int | None = None
 
 
-class PositionFilter(NamedTuple):
-    """Which positions."""
+class HoldingFilter(NamedTuple):
+    """Which holdings."""
 
     symbol: str | None = None
     is_open: bool | None = None
@@ -160,28 +160,29 @@ async def trades(
     return await read_page(connection, statement, wanted, TradeLine, _trade_place, limit)
 
 
-async def positions(
-    connection: PsycopgConnection, whose: Whose, which: PositionFilter, after: PositionPlace | None, limit: int
-) -> Page[PositionLine]:
-    """Positions, newest first."""
-    statement = statements.POSITIONS_OF_USER if whose.account_id is None else statements.POSITIONS_OF_ACCOUNT
+async def holdings(
+    connection: PsycopgConnection, whose: Whose, which: HoldingFilter, after: HoldingPlace | None, limit: int
+) -> Page[HoldingLine]:
+    """Holdings, newest first."""
+    statement = statements.HOLDINGS_OF_USER if whose.account_id is None else statements.HOLDINGS_OF_ACCOUNT
     wanted = whose._asdict() | which._asdict() | _behind(after)
-    return await read_page(connection, statement, wanted, PositionLine, _position_place, limit)
+    return await read_page(connection, statement, wanted, HoldingLine, _holding_place, limit)
 
 
 async def ledger(
-    connection: PsycopgConnection, account_id: int, which: EntryFilter, after: EntryPlace | None, limit: int
+    connection: PsycopgConnection, whose: Whose, which: EntryFilter, after: EntryPlace | None, limit: int
 ) -> Page[EntryLine]:
-    """The ledger of an account, newest entry first."""
-    wanted = {"account_id": account_id} | which._asdict() | _behind(after)
-    return await read_page(connection, statements.LEDGER, wanted, EntryLine, _entry_place, limit)
+    """Entries of ledgers, newest first."""
+    statement = statements.LEDGER_OF_USER if whose.account_id is None else statements.LEDGER_OF_ACCOUNT
+    wanted = whose._asdict() | which._asdict() | _behind(after)
+    return await read_page(connection, statement, wanted, EntryLine, _entry_place, limit)
 
 
 def _seen_by(actor: Actor) -> dict[str, Any]:
     return {"all": actor.is_operator, "user_id": actor.user_id}
 
 
-def _behind(after: OrderPlace | TradePlace | PositionPlace | EntryPlace | None) -> dict[str, Any]:
+def _behind(after: OrderPlace | TradePlace | HoldingPlace | EntryPlace | None) -> dict[str, Any]:
     return {"time": after and after.time, "id": after and after.id}
 
 
@@ -193,8 +194,8 @@ def _trade_place(line: TradeLine) -> TradePlace:
     return TradePlace(datetime.fromisoformat(line.created_at), line.symbol, line.trade_id, line.side)
 
 
-def _position_place(line: PositionLine) -> PositionPlace:
-    return PositionPlace(datetime.fromisoformat(line.opened_at), line.id)
+def _holding_place(line: HoldingLine) -> HoldingPlace:
+    return HoldingPlace(datetime.fromisoformat(line.opened_at), line.id)
 
 
 def _entry_place(line: EntryLine) -> EntryPlace:

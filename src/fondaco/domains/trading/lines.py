@@ -1,4 +1,4 @@
-"""What is told of accounts, orders, trades and positions: one struct for a row of each, decimals and times as text."""
+"""What is told of accounts, orders, trades and holdings: one struct for a row of each, decimals and times as text."""
 
 from typing import Literal
 
@@ -14,6 +14,8 @@ class AccountLine(msgspec.Struct, frozen=True, gc=False):
     kind: str
     currency: str
     status: str
+    position_mode: str
+    swap_free: bool
     created_at: str
 
 
@@ -90,7 +92,7 @@ class TradeLine(msgspec.Struct, frozen=True, gc=False):
     created_at: str
 
 
-class PositionLine(msgspec.Struct, frozen=True, gc=False):
+class HoldingLine(msgspec.Struct, frozen=True, gc=False):
     """What was bought and not sold again, at what cost, and what it has earned and would earn at the last price."""
 
     id: int

@@ -18,6 +18,7 @@ from fondaco.core.vocabulary import (
     LimitScope,
     OrderState,
     OrderType,
+    PositionMode,
     TimeInForce,
     World,
 )
@@ -28,7 +29,7 @@ MAX_BATCH_ORDERS: Final = 100
 """Orders that one request may place."""
 
 
-def _decimal(description: str, *examples: str) -> Any:  # noqa: ANN401 - what msgspec takes
+def decimal(description: str, *examples: str) -> Any:  # noqa: ANN401 - what msgspec takes
     """A decimal as text. Its pattern is only documented here: `fondaco.domains.trading.amounts` says what is wrong."""
     pattern = {"pattern": r"^[0-9]+(\.[0-9]+)?$"}
     return Meta(max_length=MAX_DIGITS, description=description, examples=list(examples), extra_json_schema=pattern)
@@ -38,9 +39,9 @@ Id: TypeAlias = Annotated[int, Meta(ge=1, le=INT64_MAX)]
 Symbol: TypeAlias = Annotated[
     str, Meta(min_length=1, max_length=40, description="BTCUSDT; also read: BTC/USDT, btcusdt, btc for the USDT pair.")
 ]
-Price: TypeAlias = Annotated[str, _decimal("Quote units for one base unit, a multiple of the tick.", "61837.63")]
-Quantity: TypeAlias = Annotated[str, _decimal("Base units, a multiple of the lot.", "0.015")]
-Amount: TypeAlias = Annotated[str, _decimal("Units of the asset.", "250")]
+Price: TypeAlias = Annotated[str, decimal("Quote units for one base unit, a multiple of the tick.", "61837.63")]
+Quantity: TypeAlias = Annotated[str, decimal("Base units, a multiple of the lot.", "0.015")]
+Amount: TypeAlias = Annotated[str, decimal("Units of the asset.", "250")]
 Moment: TypeAlias = Annotated[datetime, Meta(tz=True, description="ISO-8601 with its zone.")]
 AssetCode: TypeAlias = Annotated[str, Meta(min_length=1, max_length=20, description="Such as USDT.")]
 
@@ -68,7 +69,7 @@ class NewOrder(Asked, frozen=True):
     time_in_force: TimeInForce = TimeInForce.GTC
     trigger_price: Price | None = None
     quote_quantity: (
-        Annotated[str, _decimal("Of a market order, instead of a quantity: spend or get so much.", "250")] | None
+        Annotated[str, decimal("Of a market order, instead of a quantity: spend or get so much.", "250")] | None
     ) = None
     post_only: bool = False
     self_trade: SelfTradePolicy = SelfTradePolicy.EXPIRE_TAKER
@@ -141,6 +142,7 @@ class NewAccount(Asked, frozen=True):
     world: World = World.DEMO
     currency: AssetCode = "USDT"
     kind: AccountKind = AccountKind.SPOT
+    position_mode: PositionMode = PositionMode.HEDGING
     user_id: Annotated[str, Meta(max_length=64)] | None = None
 
 
@@ -190,7 +192,7 @@ class NewLimit(Asked, frozen=True):
     name: LimitName
     subject: Annotated[str, Meta(max_length=64)] = ""
     about: Annotated[str, Meta(max_length=40)] = ""
-    value: Annotated[str, _decimal("Units of what the limit is about, or a count.", "50000")] | None = None
+    value: Annotated[str, decimal("Units of what the limit is about, or a count.", "50000")] | None = None
 
 
 class NewBreaker(Asked, frozen=True):

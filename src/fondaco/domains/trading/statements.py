@@ -59,7 +59,7 @@ SELECT l.* FROM accounts a CROSS JOIN LATERAL ({buys} UNION ALL {sells}) l
 WHERE {whose} ORDER BY l.created_at DESC, l.symbol DESC, l.trade_id DESC, l.side DESC LIMIT %(limit)s
 """
 
-_POSITIONS: Final = """
+_HOLDINGS: Final = """
 SELECT l.* FROM accounts a CROSS JOIN LATERAL (
     SELECT p.id, p.account_id, p.symbol, p.side, p.status, p.quantity, p.cost, p.average_entry_price, p.realized_pnl,
         p.unrealized_pnl, p.pnl_currency, p.opened_at, p.updated_at, p.closed_at
@@ -79,23 +79,25 @@ def _sides(whose: str) -> str:
     return _TRADES.format(buys=buys, sells=sells, whose=whose)
 
 
-LEDGER: Final = _LEDGER.format(whose=_OF_ACCOUNT)
+LEDGER_OF_ACCOUNT: Final = _LEDGER.format(whose=_OF_ACCOUNT)
+LEDGER_OF_USER: Final = _LEDGER.format(whose=_OF_USER)
 ORDERS_OF_ACCOUNT: Final = _ORDERS.format(order=_ORDER, whose=_OF_ACCOUNT)
 ORDERS_OF_USER: Final = _ORDERS.format(order=_ORDER, whose=_OF_USER)
 TRADES_OF_ACCOUNT: Final = _sides(_OF_ACCOUNT)
 TRADES_OF_USER: Final = _sides(_OF_USER)
-POSITIONS_OF_ACCOUNT: Final = _POSITIONS.format(whose=_OF_ACCOUNT)
-POSITIONS_OF_USER: Final = _POSITIONS.format(whose=_OF_USER)
+HOLDINGS_OF_ACCOUNT: Final = _HOLDINGS.format(whose=_OF_ACCOUNT)
+HOLDINGS_OF_USER: Final = _HOLDINGS.format(whose=_OF_USER)
 
 ORDER: Final = f"SELECT {_ORDER} FROM v_orders o WHERE o.id = %(id)s AND (%(all)s OR o.user_id = %(user_id)s)"  # noqa: S608 - a text of ours
 SYMBOL: Final = """
 SELECT symbol FROM trading_pairs WHERE world = %(world)s AND symbol IN (%(symbol)s, %(whole)s)
 ORDER BY length(symbol) LIMIT 1
 """
-ACCOUNT: Final = "SELECT id, user_id, world, kind, currency, status, created_at FROM accounts WHERE id = %(id)s"
-ACCOUNTS: Final = """
-SELECT id, user_id, world, kind, currency, status, created_at FROM accounts WHERE user_id = %(user_id)s ORDER BY id
+_ACCOUNT: Final = """
+SELECT id, user_id, world, kind, currency, status, position_mode, is_swap_free AS swap_free, created_at FROM accounts
 """
+ACCOUNT: Final = f"{_ACCOUNT} WHERE id = %(id)s"
+ACCOUNTS: Final = f"{_ACCOUNT} WHERE user_id = %(user_id)s ORDER BY id"
 BALANCES: Final = """
 SELECT asset, available, held, total, updated_at FROM v_balances WHERE account_id = %(id)s ORDER BY asset
 """

@@ -29,10 +29,12 @@ from fondaco.core.listings import Catalogue, instrument
 from fondaco.core.vocabulary import World
 from fondaco.domains.desk.governing import DeskGoverning
 from fondaco.domains.identity.api import Actor
+from fondaco.domains.positions.api import PositionService, SimpleOrders, Valuer
 from fondaco.domains.trading.api import AccountService, Desk, GoverningService, TradingService
 from fondaco.engine.account_logs import AccountLogs
 from fondaco.engine.books import Books
 from fondaco.engine.live import LiveHouse
+from fondaco.engine.live_desk import LiveDesk
 from fondaco.engine.port import Engine
 from fondaco.engine.reading import Tables
 from fondaco.gateways.actors import Actors
@@ -48,6 +50,9 @@ from fondaco.gateways.rest import (
     market,
     orders,
     people,
+    plain_orders,
+    position_history,
+    positions,
     reports,
     watch,
 )
@@ -60,6 +65,7 @@ from fondaco.gateways.rest.terminal import Terminal
 from fondaco.gateways.ws.accounts import AccountStreams
 from fondaco.gateways.ws.exchange import Exchange
 from fondaco.gateways.ws.floor import Floor
+from fondaco.gateways.ws.margins import Margins
 from fondaco.gateways.ws.stream import STREAM_PATH, Stream
 from fondaco.infra.bus.port import Bus
 from fondaco.infra.clock import now_ns
@@ -79,6 +85,9 @@ HANDLERS = (
     *orders.HANDLERS,
     *accounts.HANDLERS,
     *history.HANDLERS,
+    *positions.HANDLERS,
+    *position_history.HANDLERS,
+    *plain_orders.HANDLERS,
     *instruments.HANDLERS,
     *reports.HANDLERS,
     *people.HANDLERS,
@@ -119,11 +128,14 @@ def build_app(
     trading = TradingService(desk)
     entry = OrderEntry(actors, trading)
     public_world = World(settings.public_world)
-    books, logs = Books(), AccountLogs()
-    for part in (books, logs):
+    books, logs, live_desk = Books(), AccountLogs(), LiveDesk()
+    for part in (books, logs, live_desk):
         live.attach(part)
-    floor = Floor(actors, Exchange(live, books, public_world, settings.stream.snapshot_levels), trading)
-    account_streams = AccountStreams(engine, live, logs)
+    valuer = Valuer(live, live_desk)
+    position_service = PositionService(desk, valuer, database)
+    floor = Floor(actors, Exchange(live, books, live_desk, public_world, settings.stream.snapshot_levels), trading)
+    margins = Margins(valuer, settings.stream.margin_frames_per_s)
+    account_streams = AccountStreams(engine, live, logs, margins)
     stream = Stream(settings.stream, database, bus, catalogue, counters, floor, account_streams)
     parts = {
         "market": market.Market(database, bus, catalogue),
@@ -137,6 +149,9 @@ def build_app(
         "account_service": AccountService(desk, actors.person, settings.trading.demo_grant),
         "governing": GoverningService(desk),
         "desk_house": DeskGoverning(desk),
+        "valuer": valuer,
+        "position_service": position_service,
+        "simple_orders": SimpleOrders(position_service, public_world),
         "tables": Tables(database, wait_s=settings.serve.read_wait_s),
         "depths": depth.Depths(desk, books, public_world),
     }
@@ -165,6 +180,7 @@ def _litestar(
             license=License(name="Apache-2.0", identifier="Apache-2.0"),
             tags=[
                 Tag("trading", "Orders, accounts and money: each answer carries the number of its command, `seq`."),
+                Tag("desk", "Leveraged positions against the house's own quote."),
                 Tag("operators", "What only operators may do."),
                 Tag("market", "Market data: what has been stored and what runs."),
                 Tag("operation", "For supervisors and monitoring."),

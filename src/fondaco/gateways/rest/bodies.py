@@ -27,12 +27,16 @@ class Body(Generic[Shape]):
     Args:
         shape: what it decodes to.
         example: one that works, for the document.
+        further: what a schema can say of some of its structs and their types cannot, by the structs' names.
     """
 
-    def __init__(self, shape: type[Shape], example: Shape) -> None:
+    def __init__(
+        self, shape: type[Shape], example: Shape, further: Mapping[str, Mapping[str, object]] | None = None
+    ) -> None:
         self._decode = msgspec.json.Decoder(shape).decode
         self._shape = shape
         self._example = example
+        self._further = further or {}
 
     def read(self, body: bytes) -> Shape:
         """Decode a body, or raise `ProblemError`."""
@@ -46,8 +50,10 @@ class Body(Generic[Shape]):
     def documented(self) -> RequestBody:
         """Its entry in the OpenAPI document."""
         (schema,), parts = msgspec.json.schema_components((self._shape,), ref_template=_REFERENCE)
+        for name, said in self._further.items():
+            parts[name] |= said
         written = cast("Schema", _inlined(schema, parts))  # a plain dictionary is written out as it is
-        example = Example(value=_without_blanks(msgspec.to_builtins(self._example)))
+        example = Example(value=_without_blanks(msgspec.json.decode(msgspec.json.encode(self._example))))
         media = OpenAPIMediaType(schema=written, examples={self._shape.__name__: example})
         return RequestBody(content={"application/json": media}, required=True)
 

@@ -1,4 +1,4 @@
-"""The endpoints that tell what has become of accounts, orders, trades and positions."""
+"""The endpoints that tell what has become of accounts, orders, trades and holdings."""
 
 from typing import Final
 
@@ -9,20 +9,22 @@ from litestar.handlers import HTTPRouteHandler
 
 from fondaco.core.ledger import PostingCode
 from fondaco.core.refusals import Refusal
-from fondaco.core.vocabulary import OrderState
+from fondaco.core.vocabulary import OrderState, World
 from fondaco.domains.identity.api import Actor
+from fondaco.domains.positions.api import MarginLine, Valuer
 from fondaco.domains.trading import history
 from fondaco.domains.trading.history import (
     EntryFilter,
     EntryPlace,
+    HoldingFilter,
+    HoldingPlace,
     OrderFilter,
     OrderPlace,
-    PositionFilter,
-    PositionPlace,
     TradeFilter,
     TradePlace,
+    Whose,
 )
-from fondaco.domains.trading.lines import AccountLine, BalanceLine, EntryLine, OrderLine, PositionLine, TradeLine
+from fondaco.domains.trading.lines import AccountLine, BalanceLine, EntryLine, HoldingLine, OrderLine, TradeLine
 from fondaco.engine.reading import Tables
 from fondaco.gateways.rest.accounts import ACCOUNT
 from fondaco.gateways.rest.bodies import success
@@ -53,7 +55,7 @@ from fondaco.infra.rows import iso
 
 AFTER_ORDER: Final = cursor(OrderPlace(EXAMPLE_TIME, 1005))
 AFTER_TRADE: Final = cursor(TradePlace(EXAMPLE_TIME, "BTCUSDT", 1, "buy"))
-AFTER_POSITION: Final = cursor(PositionPlace(EXAMPLE_TIME, 1006))
+AFTER_HOLDING: Final = cursor(HoldingPlace(EXAMPLE_TIME, 1006))
 AFTER_ENTRY: Final = cursor(EntryPlace(EXAMPLE_TIME, 8))
 STATE: Final = word("state", "Only orders in this state.", OrderState)
 IS_OPEN: Final = yes_or_no("open", "Only what is still open, or only what has ended; both when left out.")
@@ -70,11 +72,12 @@ class Accounts(msgspec.Struct, frozen=True):
 
 
 class OneAccount(msgspec.Struct, frozen=True):
-    """An account and what it has."""
+    """An account and what it has; of a margin account also how it stands at the desk's last quotes."""
 
     seq: int
     account: AccountLine
     balances: list[BalanceLine]
+    margin: MarginLine | None
 
 
 class Balances(msgspec.Struct, frozen=True):
@@ -115,19 +118,28 @@ class Trades(msgspec.Struct, frozen=True):
     next: str | None
 
 
-class Positions(msgspec.Struct, frozen=True):
-    """Positions, newest first; `next` is the cursor of the next page."""
+class Holdings(msgspec.Struct, frozen=True):
+    """Holdings, newest first; `next` is the cursor of the next page."""
 
     seq: int
-    positions: list[PositionLine]
+    holdings: list[HoldingLine]
     next: str | None
 
 
 _TIME = iso(EXAMPLE_TIME)
 EXAMPLE_ACCOUNT: Final = AccountLine(
-    1000, "01912f4c-2a00-7000-8000-000000000001", "trading", "spot", "USDT", "active", _TIME
+    id=1000,
+    user_id="01912f4c-2a00-7000-8000-000000000001",
+    world="trading",
+    kind="margin",
+    currency="USDT",
+    status="active",
+    position_mode="hedging",
+    swap_free=False,
+    created_at=_TIME,
 )
 EXAMPLE_BALANCE: Final = BalanceLine("USDT", "900.00000000", "100.00000000", "1000.00000000", _TIME)
+EXAMPLE_MARGIN: Final = MarginLine("980.00000000", "500.00000000", "480.00000000", "196.0000")
 EXAMPLE_ENTRY: Final = EntryLine(
     8, 1000, "USDT", "credit", "1000.00000000", "1000.00000000", "deposit", 4711, None, _TIME
 )
@@ -172,7 +184,7 @@ EXAMPLE_TRADE: Final = TradeLine(
     realized_pnl=None,
     created_at=_TIME,
 )
-EXAMPLE_POSITION: Final = PositionLine(
+EXAMPLE_HOLDING: Final = HoldingLine(
     id=1006,
     account_id=1000,
     symbol="BTCUSDT",
@@ -211,19 +223,25 @@ async def list_accounts(request: Call, actor: NamedDependency[Actor], tables: Na
     operation_class=operation(ACCOUNT, AFTER_SEQ),
     operation_id="account",
     summary="An account",
-    description="An account with its balances. Another user's looks missing; operators see any.",
+    description=(
+        "An account with its balances, and of a margin account equity, used and free margin and margin level, at the "
+        "desk's last quotes. Another user's looks missing; operators see any."
+    ),
     tags=["trading"],
     security=SIGNED_IN,
-    responses=success(OneAccount, "The account.", OneAccount(4711, EXAMPLE_ACCOUNT, [EXAMPLE_BALANCE]))
+    responses=success(OneAccount, "The account.", OneAccount(4711, EXAMPLE_ACCOUNT, [EXAMPLE_BALANCE], EXAMPLE_MARGIN))
     | documented(*READ)
     | refusals(Refusal.UNKNOWN_ACCOUNT),
 )
-async def one_account(request: Call, actor: NamedDependency[Actor], tables: NamedDependency[Tables]) -> OneAccount:
+async def one_account(
+    request: Call, actor: NamedDependency[Actor], tables: NamedDependency[Tables], valuer: NamedDependency[Valuer]
+) -> OneAccount:
     """`GET /api/v1/accounts/{account_id}`."""
     account_id = ACCOUNT.read(request.path_params)
     async with tables.read(AFTER_SEQ.read_or(read_listed(request), 0)) as (connection, seq):
         account = await history.account_for(connection, actor, account_id)
-        return OneAccount(seq, account, await history.balances(connection, account.id))
+        margin = valuer.margin_of(account.id)
+        return OneAccount(seq, account, await history.balances(connection, account.id), margin)
 
 
 @get(
@@ -265,7 +283,33 @@ async def list_entries(request: Call, actor: NamedDependency[Actor], tables: Nam
     after, limit = AFTER_ENTRY.read_or(query, None), LIMIT.read_or(query, DEFAULT_PAGE)
     async with tables.read(AFTER_SEQ.read_or(query, 0)) as (connection, seq):
         account = await history.account_for(connection, actor, account_id)
-        return Ledger(seq, *await history.ledger(connection, account.id, which, after, limit))
+        whose = Whose(account.user_id, World(account.world), account.id)
+        return Ledger(seq, *await history.ledger(connection, whose, which, after, limit))
+
+
+@get(
+    "/api/v1/ledger",
+    operation_class=operation(ANY_ACCOUNT, ANY_WORLD, ASSET, REASON, LIMIT, AFTER_ENTRY, AFTER_SEQ),
+    operation_id="ledgers",
+    summary="Your ledger",
+    description=(
+        "Every movement of money on your accounts in a world, or on one account, newest first. What the desk does is "
+        "told by its own reasons; `reference_id` is then the position."
+    ),
+    tags=["trading"],
+    security=SIGNED_IN,
+    responses=success(Ledger, "Entries, newest first.", Ledger(4711, [EXAMPLE_ENTRY], str(AFTER_ENTRY.example)))
+    | documented(*LISTED, "bad_word")
+    | refusals(Refusal.UNKNOWN_ACCOUNT),
+)
+async def list_ledger(request: Call, actor: NamedDependency[Actor], tables: NamedDependency[Tables]) -> Ledger:
+    """`GET /api/v1/ledger`."""
+    query = read_listed(request)
+    which = EntryFilter(ASSET.read_or(query, None), REASON.read_or(query, None))
+    after, limit = AFTER_ENTRY.read_or(query, None), LIMIT.read_or(query, DEFAULT_PAGE)
+    async with tables.read(AFTER_SEQ.read_or(query, 0)) as (connection, seq):
+        whose = await whose_of(connection, actor, query)
+        return Ledger(seq, *await history.ledger(connection, whose, which, after, limit))
 
 
 @get(
@@ -334,28 +378,28 @@ async def list_trades(request: Call, actor: NamedDependency[Actor], tables: Name
 
 
 @get(
-    "/api/v1/positions",
-    operation_class=operation(ANY_ACCOUNT, ANY_WORLD, ANY_SYMBOL, IS_OPEN, LIMIT, AFTER_POSITION, AFTER_SEQ),
-    operation_id="positions",
-    summary="Positions",
+    "/api/v1/holdings",
+    operation_class=operation(ANY_ACCOUNT, ANY_WORLD, ANY_SYMBOL, IS_OPEN, LIMIT, AFTER_HOLDING, AFTER_SEQ),
+    operation_id="holdings",
+    summary="Holdings",
     description="What you bought and have not sold again, and what was earned by selling, newest first.",
     tags=["trading"],
     security=SIGNED_IN,
     responses=success(
-        Positions, "Positions, newest first.", Positions(4711, [EXAMPLE_POSITION], str(AFTER_POSITION.example))
+        Holdings, "Holdings, newest first.", Holdings(4711, [EXAMPLE_HOLDING], str(AFTER_HOLDING.example))
     )
     | documented(*LISTED, "bad_flag")
     | refusals(Refusal.UNKNOWN_ACCOUNT, Refusal.UNKNOWN_SYMBOL),
 )
-async def list_positions(request: Call, actor: NamedDependency[Actor], tables: NamedDependency[Tables]) -> Positions:
-    """`GET /api/v1/positions`."""
+async def list_holdings(request: Call, actor: NamedDependency[Actor], tables: NamedDependency[Tables]) -> Holdings:
+    """`GET /api/v1/holdings`."""
     query = read_listed(request)
-    is_open, after = IS_OPEN.read_or(query, None), AFTER_POSITION.read_or(query, None)
+    is_open, after = IS_OPEN.read_or(query, None), AFTER_HOLDING.read_or(query, None)
     limit = LIMIT.read_or(query, DEFAULT_PAGE)
     async with tables.read(AFTER_SEQ.read_or(query, 0)) as (connection, seq):
         whose = await whose_of(connection, actor, query)
-        which = PositionFilter(await symbol_of(connection, whose.world, query), is_open)
-        return Positions(seq, *await history.positions(connection, whose, which, after, limit))
+        which = HoldingFilter(await symbol_of(connection, whose.world, query), is_open)
+        return Holdings(seq, *await history.holdings(connection, whose, which, after, limit))
 
 
 HANDLERS: tuple[HTTPRouteHandler, ...] = (
@@ -363,8 +407,9 @@ HANDLERS: tuple[HTTPRouteHandler, ...] = (
     one_account,
     list_balances,
     list_entries,
+    list_ledger,
     list_orders,
     one_order,
     list_trades,
-    list_positions,
+    list_holdings,
 )

@@ -15,6 +15,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
+from msgspec import UNSET, UnsetType
 
 from fondaco.core.refusals import SENTENCES, Refusal
 from fondaco.domains.trading.api import BadAmountError, NotYoursError, RefusedError, TradingError
@@ -72,6 +73,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         ),
         "not_signed_in": Kind(401, "Not signed in", "Send `Authorization: Bearer` with a token."),
         "unknown_token": Kind(401, "Unknown token", "Check the token: it stands for nobody, or is not let in here."),
+        "no_account": Kind(401, "No account", "Open an account first, or name one of yours as `account_id`."),
         "user_not_active": Kind(403, "User not active", "The user was suspended, banned or disabled; ask an operator."),
         "operators_only": Kind(403, "Operators only", "Only an administrator of the house may do this."),
         "not_yours": Kind(403, "Not yours", "Operators look after accounts; only their owners trade with them."),
@@ -128,11 +130,13 @@ class RefusalProblem(Problem, frozen=True):
     """What the engine refused: its `code` is one of docs/refusals.md.
 
     `seq` is the number of the refused command, 0 when the house knew before the engine was asked; `duplicate` says that
-    the same command was refused before.
+    the same command was refused before. Where margin was short, `required` and `available` say how much.
     """
 
     seq: int
     duplicate: bool
+    required: str | UnsetType = UNSET
+    available: str | UnsetType = UNSET
 
 
 class ProblemError(Exception):
@@ -151,11 +155,11 @@ class ProblemError(Exception):
 
 
 class RefusalProblemError(ProblemError):
-    """Raise it to answer with a refusal of the engine."""
+    """Raise it to answer with a refusal of the engine, where it has another status than it mostly has."""
 
-    def __init__(self, error: RefusedError) -> None:
+    def __init__(self, error: RefusedError, status: int | None = None) -> None:
         Exception.__init__(self, str(error))
-        self.problem = refusal_problem(error)
+        self.problem = refusal_problem(error, status)
         self.headers = _with_retry(self.problem, {})
 
 
@@ -165,12 +169,15 @@ def problem(code: str, detail: str) -> Problem:
     return Problem(f"urn:fondaco:problem:{code}", kind.title, kind.status, detail, code)
 
 
-def refusal_problem(error: RefusedError) -> RefusalProblem:
-    """Make the problem document of a refusal."""
+def refusal_problem(error: RefusedError, status: int | None = None) -> RefusalProblem:
+    """Make the problem document of a refusal, with the status that it mostly has or another."""
     code = error.refusal.value
-    title = code.replace("_", " ").capitalize()
-    status = status_of(error.refusal)
-    return RefusalProblem(f"urn:fondaco:refusal:{code}", title, status, str(error), code, error.seq, error.is_duplicate)
+    kind, title = f"urn:fondaco:refusal:{code}", code.replace("_", " ").capitalize()
+    status = status or status_of(error.refusal)
+    made = RefusalProblem(kind, title, status, str(error), code, error.seq, error.is_duplicate)
+    if error.required is None or error.available is None:
+        return made
+    return msgspec.structs.replace(made, required=error.required, available=error.available)
 
 
 def _with_retry(made: Problem, headers: Mapping[str, str]) -> dict[str, str]:
@@ -260,6 +267,20 @@ def refusals(*examples: Refusal) -> dict[int, ResponseSpec]:
     for refusal in examples:
         by_status.setdefault(status_of(refusal), []).append(refusal)
     return {status: _refused(each) for status, each in by_status.items()}
+
+
+def documented_as(status: int, codes: Sequence[str], refused: Sequence[Refusal]) -> dict[int, ResponseSpec]:
+    """The OpenAPI response of an endpoint that answers problems and refusals alike with one status."""
+    spec, engines = (
+        _response(codes),
+        [(each, refusal_problem(RefusedError(each, _EXAMPLE_SEQ), status)) for each in refused],
+    )
+    spec.description += ", or why the engine refused, such as " + ", ".join(f"`{each.value}`" for each in refused)
+    spec.examples = [
+        *(spec.examples or ()),
+        *(Example(summary=SENTENCES[each], value=msgspec.to_builtins(made)) for each, made in engines),
+    ]
+    return {status: spec}
 
 
 def _refused(examples: Sequence[Refusal]) -> ResponseSpec:

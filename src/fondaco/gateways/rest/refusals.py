@@ -20,6 +20,8 @@ STATUSES: Mapping[Refusal, int] = MappingProxyType(
         Refusal.FOREIGN_ACCOUNT: 404,
         Refusal.UNKNOWN_HOLD: 404,
         Refusal.UNKNOWN_ORDER: 404,
+        Refusal.UNKNOWN_POSITION: 404,
+        Refusal.UNKNOWN_ENTRY: 404,
         Refusal.UNKNOWN_LIMIT: 404,
         Refusal.UNKNOWN_BREAKER: 404,
         # There already.

@@ -1,8 +1,10 @@
-"""The account channels: a user's own orders, trades, balances and positions, each change in the engine's order.
+"""The account channels: all that happens to a user's own accounts, each change in the engine's order.
 
 Here nothing is merged and nothing left out. A listener begins with what the engine's memory has of the account, after
 some command, and goes on with the effects of the commands above it; or, when it comes back, with those above the last
 that it was told. Who reads too slowly is told where to go on, and cut off: see `fondaco.gateways.ws.session`.
+
+How the margin of its positions stands follows the quotes and comes in frames of its own: `fondaco.gateways.ws.margins`.
 
 Invariant: a listener has been told every effect up to its ``told_seq``, once, or is still to get its snapshot.
 """
@@ -16,9 +18,12 @@ from fondaco.engine.account_logs import AccountLog, AccountLogs, Effect
 from fondaco.engine.live import LiveHouse
 from fondaco.engine.port import Engine, OutcomeUnknownError, OverloadedError
 from fondaco.engine.queries import AccountSeen, LookAtAccount
+from fondaco.gateways.ws.desk_frames import MarginFrame
 from fondaco.gateways.ws.house_frames import HouseSnapshot, HouseUpdate, account_data, effect_items
-from fondaco.gateways.ws.messages import Channel, Error, RequestId, encode
-from fondaco.gateways.ws.outbox import Outbox
+from fondaco.gateways.ws.margins import Margins
+from fondaco.gateways.ws.messages import Channel, Error, RequestId, encode, margin_channel
+from fondaco.gateways.ws.outbox import Frame, Outbox
+from fondaco.gateways.ws.protocol import text_frame
 
 MAX_REPLAYED: Final = 5_000
 """Effects that are told again to one who comes back; beyond that a snapshot is shorter."""
@@ -59,10 +64,11 @@ class Listener:
 class AccountStreams:
     """All account channels of a server."""
 
-    def __init__(self, engine: Engine, live: LiveHouse, logs: AccountLogs) -> None:
+    def __init__(self, engine: Engine, live: LiveHouse, logs: AccountLogs, margins: Margins) -> None:
         self._engine = engine
         self._live = live
         self._logs = logs
+        self._margins = margins
         self._listeners: dict[int, dict[Subscriber, Listener]] = {}
 
     def join(self, subscriber: Subscriber, channel: Channel, after_seq: int | None, request_id: RequestId) -> None:
@@ -70,10 +76,12 @@ class AccountStreams:
         self.leave(subscriber, channel)
         listener = Listener(subscriber, channel, self._logs.follow(channel.account_id))
         self._listeners.setdefault(channel.account_id, {})[subscriber] = listener
+        self._margins.listen(channel.account_id)
         missed = None if after_seq is None or after_seq > self._logs.seq else listener.log.after(after_seq)
         if after_seq is not None and missed is not None and len(missed) <= MAX_REPLAYED:
             seq = max(listener.log.seq, after_seq)
             listener.tell(seq, self._update(channel, after_seq, seq, missed))
+            self._tell_margin(listener)
         else:
             self._begin(listener, request_id)
 
@@ -87,6 +95,7 @@ class AccountStreams:
             listener.beginning.cancel()
         if not listeners:
             del self._listeners[channel.account_id]
+            self._margins.leave(channel.account_id)
         self._logs.leave(channel.account_id)
 
     def begin_anew(self) -> None:
@@ -103,6 +112,22 @@ class AccountStreams:
             frames: dict[int, bytes] = {}
             for listener in self._listeners.get(account_log.account_id, {}).values():
                 self._tell_new(listener, effects, frames)
+        for account_id, frame in self._margins.take_due():
+            sent = _framed(frame)
+            for listener in self._listeners[account_id].values():
+                if listener.told_seq is not None:
+                    listener.subscriber.outbox.offer(margin_channel(account_id), sent)
+
+    def wait_s(self) -> float | None:
+        """How long until something must be told though nothing changes; None when nothing must."""
+        return self._margins.wait_s()
+
+    def _tell_margin(self, listener: Listener) -> None:
+        """Tell one who has just begun how the account stands now."""
+        account_id = listener.channel.account_id
+        frame = self._margins.frame(account_id)
+        if frame is not None:
+            listener.subscriber.outbox.offer(margin_channel(account_id), _framed(frame))
 
     def _tell_new(self, listener: Listener, effects: list[Effect], frames: dict[int, bytes]) -> None:
         told_seq, seq = listener.told_seq, listener.log.seq
@@ -146,6 +171,7 @@ class AccountStreams:
         if since:
             seq = listener.log.seq
             listener.tell(seq, self._update(listener.channel, seen.seq, seq, since))
+        self._tell_margin(listener)
         return True
 
     def _give_up(self, listener: Listener, request_id: RequestId) -> None:
@@ -158,3 +184,8 @@ class AccountStreams:
     def _update(self, channel: Channel, told_seq: int, seq: int, effects: list[Effect]) -> bytes:
         items = effect_items(effects, channel.account_id, self._live)
         return encode(HouseUpdate(channel.name, told_seq + 1, seq, items))
+
+
+def _framed(frame: MarginFrame) -> Frame:
+    payload = encode(frame)
+    return Frame(frame, payload, text_frame(payload))

@@ -1,4 +1,4 @@
-"""The house's own exchange on the stream: which of its channels there are, what they hold, and what is new on them.
+"""The house's own exchange and desk on the stream: which channels there are, what they hold, and what is new on them.
 
 Markets are those that the house has listed, which need not be what the feed brings. Everybody sees the world of the
 setting `public_world`; ``demo/`` before a channel's name asks for play money's.
@@ -14,6 +14,8 @@ from fondaco.core.vocabulary import World
 from fondaco.engine.books import Books, Changes, LiveBook, NewTrades
 from fondaco.engine.journal import Mark
 from fondaco.engine.live import LiveHouse
+from fondaco.engine.live_desk import LiveDesk
+from fondaco.gateways.ws.desk_frames import quote_data
 from fondaco.gateways.ws.house_frames import (
     BookData,
     HouseSnapshot,
@@ -28,22 +30,26 @@ from fondaco.infra.database import PsycopgConnection
 DEMO_PREFIX: Final = "demo/"
 DEFAULT_QUOTE: Final = "USDT"
 """The quote of a symbol that names its base alone."""
-MARKET_KINDS: Final = frozenset({Kind.BOOK, Kind.TRADES})
+MARKET_KINDS: Final = frozenset({Kind.BOOK, Kind.TRADES, Kind.QUOTES})
 
 
 class Exchange:
-    """Books and trades for the stream. It hangs on a `LiveHouse`, behind the books, to hear when they have changed.
+    """Books, trades and quotes for the stream. It hangs on a `LiveHouse`, behind those, to hear when they have changed.
 
     Args:
         live: the house's listings.
-        books: its books, which hang on ``live`` already.
+        books: its books, which hang on ``live`` already,
+        desk: and what is known of its desk, which does too.
         public_world: what is shown without a prefix.
         snapshot_levels: levels of each side in a snapshot.
     """
 
-    def __init__(self, live: LiveHouse, books: Books, public_world: World, snapshot_levels: int) -> None:
+    def __init__(
+        self, live: LiveHouse, books: Books, desk: LiveDesk, public_world: World, snapshot_levels: int
+    ) -> None:
         self.live = live
         self.books = books
+        self.desk = desk
         self.changed: Callable[[], None] = lambda: None
         """Called when something is new."""
         self._public_world = public_world
@@ -77,9 +83,12 @@ class Exchange:
         return Channel(Kind(kind), symbol, prefix=prefix)
 
     def snapshot(self, channel: Channel) -> HouseSnapshot:
-        """A book or the last trades, as of the changes that were taken last."""
+        """A book, the last trades or the desk's quote, as of the changes that were taken last."""
         key = self._world(channel.prefix), channel.symbol
         terms, book = self.live.listings[key].terms, self.books.book(*key)
+        if channel.kind is Kind.QUOTES:
+            quote = self.desk.quotes.get(key)
+            return HouseSnapshot(channel.name, self.desk.taken_seq(key), quote_data(quote, terms) if quote else None)
         if channel.kind is Kind.TRADES:
             return HouseSnapshot(channel.name, book.trades_seq, trade_items(book.trades, terms))
         return HouseSnapshot(channel.name, book.levels_seq, self._book_data(book, terms))
@@ -98,6 +107,14 @@ class Exchange:
                 channel = Channel(kind, symbol, prefix=prefix)
                 if channel in listened:
                     yield channel, self._update(channel, changes)
+
+        for new in self.desk.take_quotes():
+            world, symbol = new.key
+            for prefix in self._prefixes(world):
+                channel = Channel(Kind.QUOTES, symbol, prefix=prefix)
+                if channel in listened:
+                    data = quote_data(new.quote, self.live.listings[new.key].terms)
+                    yield channel, HouseUpdate(channel.name, new.first_seq, new.seq, data)
 
     def _update(self, channel: Channel, changes: Changes) -> HouseUpdate:
         terms = self.live.listings[changes.key].terms

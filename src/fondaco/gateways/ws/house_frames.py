@@ -21,6 +21,19 @@ from fondaco.engine.account_logs import Effect
 from fondaco.engine.books import Print
 from fondaco.engine.live import LiveHouse
 from fondaco.engine.queries import AccountSeen
+from fondaco.gateways.ws.desk_frames import (
+    DeskEntryItem,
+    DeskFillItem,
+    DeskPositionItem,
+    QuoteData,
+    StopOutItem,
+    WarningItem,
+    entry_items,
+    fill_items,
+    position_items,
+    stop_out_items,
+    warning_items,
+)
 
 MILLISECOND_NS = 1_000_000
 GONE = "0"
@@ -92,10 +105,10 @@ class BalanceItem(msgspec.Struct, frozen=True, gc=False):
     held: str
 
 
-class PositionItem(msgspec.Struct, frozen=True, gc=False):
+class HoldingItem(msgspec.Struct, frozen=True, gc=False):
     """What the account has bought of a symbol and not sold again; of a quantity of 0 it has ended."""
 
-    position_id: int
+    holding_id: int
     symbol: str
     quantity: str
     cost: str
@@ -111,15 +124,22 @@ class EffectItem(msgspec.Struct, frozen=True, omit_defaults=True):
     orders: list[OrderItem] = []
     trades: list[OwnTradeItem] = []
     balances: list[BalanceItem] = []
-    positions: list[PositionItem] = []
+    holdings: list[HoldingItem] = []
+    positions: list[DeskPositionItem] = []
+    entries: list[DeskEntryItem] = []
+    fills: list[DeskFillItem] = []
+    stop_outs: list[StopOutItem] = []
+    warnings: list[WarningItem] = []
 
 
 class AccountData(msgspec.Struct, frozen=True):
-    """An account: what it has, and the orders and positions that have not ended."""
+    """An account: what it has, and all that has not ended: orders, holdings, positions, entries."""
 
     balances: list[BalanceItem]
     orders: list[OrderItem]
-    positions: list[PositionItem]
+    holdings: list[HoldingItem]
+    positions: list[DeskPositionItem]
+    entries: list[DeskEntryItem]
 
 
 class HouseSnapshot(msgspec.Struct, frozen=True, tag_field="type", tag="snapshot"):
@@ -127,7 +147,7 @@ class HouseSnapshot(msgspec.Struct, frozen=True, tag_field="type", tag="snapshot
 
     channel: str
     seq: int
-    data: BookData | list[TradeItem] | AccountData
+    data: BookData | list[TradeItem] | AccountData | QuoteData | None
 
 
 class HouseUpdate(msgspec.Struct, frozen=True, tag_field="type", tag="update", omit_defaults=True):
@@ -136,7 +156,7 @@ class HouseUpdate(msgspec.Struct, frozen=True, tag_field="type", tag="update", o
     channel: str
     first_seq: int
     seq: int
-    data: BookData | list[TradeItem] | list[EffectItem]
+    data: BookData | list[TradeItem] | list[EffectItem] | QuoteData
     dropped: int = 0
 
 
@@ -145,11 +165,14 @@ def merge_house_updates(
 ) -> tuple[HouseUpdate | None, int]:
     """Merge two updates of one channel for a slow reader; says how many trades gave way.
 
-    Of each level the newest state counts. None when so many levels have changed that a snapshot says it shorter.
+    Of each level the newest state counts, and of quotes the newest. None when so many levels have changed that a
+    snapshot says it shorter.
     """
     gave_way = 0
-    data: BookData | list[TradeItem]
-    if isinstance(newer.data, BookData):
+    data: BookData | list[TradeItem] | QuoteData
+    if isinstance(newer.data, QuoteData):
+        data = newer.data
+    elif isinstance(newer.data, BookData):
         assert isinstance(older.data, BookData)
         data = BookData(_merged(older.data.bids, newer.data.bids), _merged(older.data.asks, newer.data.asks))
         if len(data.bids) + len(data.asks) > max_levels:
@@ -186,7 +209,9 @@ def account_data(seen: AccountSeen, live: LiveHouse) -> AccountData:
     return AccountData(
         [_balance_item(each, live) for each in seen.balances],
         [_order_item(each, _terms(live, each.world, each.symbol)) for each in seen.orders],
-        [_position_item(each, _terms(live, each.world, each.symbol)) for each in seen.positions],
+        [_holding_item(each, _terms(live, each.world, each.symbol)) for each in seen.positions],
+        position_items(seen.leveraged, live),
+        entry_items(seen.entries, live),
     )
 
 
@@ -199,7 +224,12 @@ def effect_items(effects: Iterable[Effect], account_id: int, live: LiveHouse) ->
             [_order_item(order, _terms(live, order.world, order.symbol)) for order in each.orders.values()],
             [item for trade in each.trades for item in _own_trade_items(trade, account_id, live)],
             [_balance_item(balance, live) for balance in each.balances],
-            [_position_item(position, _terms(live, position.world, position.symbol)) for position in each.positions],
+            [_holding_item(holding, _terms(live, holding.world, holding.symbol)) for holding in each.holdings],
+            position_items(each.positions.values(), live),
+            entry_items(each.entries.values(), live),
+            fill_items(each.fills, live),
+            stop_out_items(each.stop_outs, live),
+            warning_items(each.warnings, live),
         )
         for each in effects
     ]
@@ -269,9 +299,9 @@ def _balance_item(balance: BalanceChanged, live: LiveHouse) -> BalanceItem:
     return BalanceItem(balance.asset, format_atoms(balance.available, scale), format_atoms(balance.held, scale))
 
 
-def _position_item(position: Position, terms: Terms) -> PositionItem:
+def _holding_item(position: Position, terms: Terms) -> HoldingItem:
     scale = terms.instrument.price_scale
-    return PositionItem(
+    return HoldingItem(
         position.position_id,
         position.symbol,
         _quantity(terms, position.lots),

@@ -25,7 +25,7 @@ ERRORS: Mapping[str, str] = MappingProxyType(
         "binary_message": "Send text frames; binary ones are not read.",
         "message_too_long": "Send shorter messages, such as several subscribe messages; the stream closes with 1009.",
         "unknown_channel": "Channels are ticks:SYMBOL, candles:SYMBOL:TIMEFRAME, prices:SYMBOL, feed, book:SYMBOL, "
-        "trades:SYMBOL and account:ID.",
+        "trades:SYMBOL, quotes:SYMBOL and account:ID.",
         "unknown_symbol": "`GET /api/v1/symbols` lists the symbols of the feed, `GET /api/v1/instruments` the markets.",
         "unknown_timeframe": "Use one of 1m, 2m, 5m, 10m, 15m, 1h, 4h, 1d, 1w.",
         "too_many_subscriptions": "Unsubscribe from some channels, or open a second connection.",
@@ -167,15 +167,18 @@ class Kind(StrEnum):
     FEED = "feed"
     BOOK = "book"
     TRADES = "trades"
+    QUOTES = "quotes"
     ACCOUNT = "account"
+    MARGIN = "margin"
+    """Not subscribed by itself: frames beside an account's own, of which only the newest counts."""
 
 
-HOUSE_KINDS: Final = frozenset({Kind.BOOK, Kind.TRADES, Kind.ACCOUNT})
-"""Channels of the house's own exchange. The others show the market that the feed brings."""
+HOUSE_KINDS: Final = frozenset({Kind.BOOK, Kind.TRADES, Kind.QUOTES, Kind.ACCOUNT})
+"""Channels of the house's own exchange and desk. The others show the market that the feed brings."""
 
 
 class Channel(NamedTuple):
-    """A channel. Only candles have a timeframe, only books and trades a prefix, only accounts an id."""
+    """A channel. Only candles have a timeframe, only books, trades and quotes a prefix, only accounts an id."""
 
     kind: Kind
     symbol: str = ""
@@ -192,6 +195,12 @@ class Channel(NamedTuple):
 
 
 FEED = Channel(Kind.FEED)
+
+
+def margin_channel(account_id: int) -> Channel:
+    """Under which the frames wait that tell how an account's margin stands."""
+    return Channel(Kind.MARGIN, account_id=account_id)
+
 
 _TIMEFRAMES: Mapping[str, Timeframe] = MappingProxyType({each.value: each for each in Timeframe})
 

@@ -2,12 +2,13 @@
 
 It holds replies in order, at most *one* item per channel of public data, and account frames in order. While the client
 takes its frames as they come, an item is the very frame that every other subscriber gets. When a second one comes
-before the first has left, the two are merged: candles, prices, feed and levels of books keep the newest state, ticks
-and trades the newest few thousand, and the frame says what was merged and dropped. A waiting snapshot swallows updates
-altogether, since it is made only when it leaves.
+before the first has left, the two are merged: candles, prices, feed, quotes and levels of books keep the newest state,
+ticks and trades the newest few thousand, and the frame says what was merged and dropped. A waiting snapshot swallows
+updates altogether, since it is made only when it leaves.
 
-Account frames are neither merged nor dropped. A client that lets more of them wait than `MAX_TOLD_BYTES` is told up to
-where it has been sent each account, and cut off; there it can go on.
+Of the frames that tell how an account's margin stands the newest counts; its others are neither merged nor dropped. A
+client that lets more of them wait than `MAX_TOLD_BYTES` is told up to where it has been sent each account, and cut off;
+there it can go on.
 """
 
 import asyncio
@@ -17,8 +18,9 @@ from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
+from fondaco.gateways.ws.desk_frames import MarginFrame
 from fondaco.gateways.ws.house_frames import HouseUpdate, merge_house_updates
-from fondaco.gateways.ws.messages import Channel, Error, Update, encode, merge_updates
+from fondaco.gateways.ws.messages import Channel, Error, Update, encode, margin_channel, merge_updates
 from fondaco.gateways.ws.protocol import text_frame
 from fondaco.infra.metrics import Metrics
 
@@ -42,7 +44,7 @@ class Closing(NamedTuple):
 class Frame(NamedTuple):
     """An update, its JSON, and the WebSocket frame around it; shared by all subscribers."""
 
-    update: Update | HouseUpdate
+    update: Update | HouseUpdate | MarginFrame
     payload: bytes
     wire: bytes
 
@@ -70,7 +72,7 @@ class Outbox:
         self._told: deque[tuple[Channel, int, bytes]] = deque()
         self._told_bytes = 0
         self._sent_seqs: dict[Channel, int] = {}
-        self._items: dict[Channel, Frame | Update | HouseUpdate | None] = {}
+        self._items: dict[Channel, Frame | Update | HouseUpdate | MarginFrame | None] = {}
         self._closing: Closing | None = None
         self._news = asyncio.Event()
         self._room = asyncio.Event()
@@ -129,6 +131,7 @@ class Outbox:
     def forget(self, channel: Channel) -> None:
         """Drop what waits for a channel."""
         self._items.pop(channel, None)
+        self._items.pop(margin_channel(channel.account_id), None)
         self._sent_seqs.pop(channel, None)
         self._told = deque(each for each in self._told if each[0] != channel)
         self._told_bytes = sum(len(payload) for _, _, payload in self._told)
@@ -181,8 +184,10 @@ class Outbox:
         return False
 
     def _merged(
-        self, older: Update | HouseUpdate, newer: Update | HouseUpdate
-    ) -> tuple[Update | HouseUpdate | None, int]:
+        self, older: Update | HouseUpdate | MarginFrame, newer: Update | HouseUpdate | MarginFrame
+    ) -> tuple[Update | HouseUpdate | MarginFrame | None, int]:
+        if isinstance(newer, MarginFrame):
+            return newer, 0
         if isinstance(newer, HouseUpdate):
             assert isinstance(older, HouseUpdate)
             return merge_house_updates(older, newer, max_trades=self._max_ticks, max_levels=MAX_WAITING_LEVELS)

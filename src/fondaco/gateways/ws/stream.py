@@ -179,11 +179,16 @@ class Stream:
 
     async def _flush_forever(self) -> None:
         loop = asyncio.get_running_loop()
+        waking: asyncio.TimerHandle | None = None
         while True:
             await self._changed.wait()
             self._changed.clear()
+            if waking is not None:
+                waking.cancel()
             began = loop.time()
             self.flush()
+            wait_s = self._accounts.wait_s()
+            waking = None if wait_s is None else loop.call_later(wait_s, self._changed.set)
             took_s = loop.time() - began
             # At least as long as the flush took: a thousand clients must not keep requests from being answered.
             await asyncio.sleep(max(self._settings.flush_ms / 1000 - took_s, took_s))
