@@ -5,7 +5,7 @@ import re
 from fondaco.gateways.rest.problems import KINDS
 from fondaco.gateways.ws.messages import ERRORS
 from fondaco.infra.database import Database
-from fondaco.infra.metrics import Metrics
+from fondaco.infra.metrics import DealerMetrics, Metrics
 from fondaco.infra.settings import Settings
 from support import tree
 from support.house import described_api
@@ -30,7 +30,8 @@ def test_an_error_code_is_snake_case_and_its_help_a_sentence() -> None:
 
 def test_every_metric_is_explained() -> None:
     page = tree.source(tree.ROOT / "docs" / "metrics.md")
-    names = [family.name for family in Metrics().registry.collect() if not family.name.startswith(FOREIGN_METRICS)]
+    families = [*Metrics().registry.collect(), *DealerMetrics().registry.collect()]
+    names = [family.name for family in families if not family.name.startswith(FOREIGN_METRICS)]
     assert names
     assert [name for name in names if f"`{name}" not in page] == []
 

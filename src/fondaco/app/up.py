@@ -37,9 +37,9 @@ DATABASE_WAIT_S = 330.0
 PAGE_RETRY_S = 0.1
 OUTPUT_WAIT_S = 2.0
 """How long a stopping house waits for a terminal to take its last lines."""
-WORKERS = ("record", "feed", "jobs", "engine", "follower", "maker")
+WORKERS = ("record", "feed", "jobs", "engine", "follower", "maker", "dealer")
 """What needs tables. Who comes first ends last: the recorder stores what the feed brought last, the follower is not to
-take over from an engine that only stops, and the market maker takes its orders back."""
+take over from an engine that only stops, the market maker takes its orders back, and the dealer has nothing to undo."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 

@@ -230,7 +230,7 @@ SENTENCES: dict[Refusal, str] = {
     Refusal.UNKNOWN_ENTRY: "The account has no such pending entry.",
     Refusal.LEVERAGE_DIFFERS: "What is added to a position must have its direction, mode and leverage.",
     Refusal.LEVELS_NOT_ALLOWED: "This only closes what stands: it cannot have stops of its own.",
-    Refusal.NOTHING_TO_CHANGE: "The position has these stops already.",
+    Refusal.NOTHING_TO_CHANGE: "Nothing was said to change. Give a stop loss, a take profit or a trailing stop.",
     Refusal.GUARANTEE_STANDS: "A guaranteed stop can be moved, but not removed.",
     Refusal.NO_QUOTE: "There is no price for this symbol yet.",
     Refusal.STALE_QUOTE: "The last price is too old to deal at. Try again when prices come in.",

@@ -236,6 +236,56 @@ class MakerSettings(_Group):
     """Quotes are withdrawn when the feed has named no price for so long."""
 
 
+class MarkupSettings(_Group):
+    """How far from the outside price the desk deals in an instrument; docs/dealing.md explains the three kinds."""
+
+    kind: Literal["fixed", "ppm", "volatility"]
+    price: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,20}(\.[0-9]{1,18})?$")] | None = None
+    """Of ``fixed``: quote units on each side."""
+    ppm: MarkupPpm = 0
+    """Of the others: millionths of the price on each side."""
+    volatility_ppm: int = Field(default=500_000, ge=1, le=10_000_000)
+    """Of ``volatility``: so many millionths of the realised volatility are added,"""
+    max_ppm: MarkupPpm = 5_000
+    """and both together are no more than this."""
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        if (self.kind == "fixed") != (self.price is not None):
+            raise ValueError("a fixed markup has a price, and only a fixed one does")
+        if self.kind == "fixed" and self.ppm:
+            raise ValueError("a fixed markup has no ppm")
+        if self.kind == "volatility" and self.max_ppm < self.ppm:
+            raise ValueError("max_ppm is below ppm")
+        return self
+
+
+class DeskSettings(_Group):
+    """The dealing desk's quotes."""
+
+    worlds: tuple[Literal["trading", "demo"], ...] = ("trading", "demo")
+    """Where the desk quotes."""
+    markups: dict[str, MarkupSettings] = Field(default_factory=dict)
+    """Markup of each symbol, such as ``{"BTCUSDT": {"kind": "volatility", "ppm": 80}}``: docs/dealing.md. A symbol that
+    is not named has that of ``market.markup_ppm``, so that the desk deals at the quoted price."""
+    widen_ppm: MarkupPpm = 200
+    """Added on the side on which clients would go on, where they hold much more one way than the other;"""
+    widen_at_ppm: int = Field(default=800_000, ge=0, le=1_000_000)
+    """that is, more than this share, in millionths, of what the desk's terms let them."""
+    volatility_window_s: int = Field(default=60, ge=2, le=3_600)
+    """Seconds over which volatility is measured."""
+    submit_ms: int = Field(default=50, ge=1, le=10_000)
+    """A symbol is quoted anew at most this often; how far its price went meanwhile is told."""
+    max_tick_age_ms: int = Field(default=3_000, ge=10, le=3_600_000)
+    """A trade that came in longer ago is quoted no more."""
+    off_market_ppm: int = Field(default=10_000, ge=1, le=1_000_000)
+    """A price further than this from the median of the last ones is not believed ..."""
+    off_market_window: int = Field(default=9, ge=1, le=1_000)
+    """... which are so many ..."""
+    off_market_run: int = Field(default=3, ge=1, le=1_000)
+    """... unless so many in a row agree with one another."""
+
+
 def default_data_dir() -> Path:
     """The user's data folder; for root a place that the unprivileged database user can reach."""
     if os.geteuid() == 0:
@@ -276,6 +326,7 @@ class Settings(BaseSettings):
     market: MarketSettings = MarketSettings()
     stream: StreamSettings = StreamSettings()
     maker: MakerSettings = MakerSettings()
+    desk: DeskSettings = DeskSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -74,7 +74,7 @@ def entries_of(read: Read) -> Iterator[StreamEntry]:
     for batch in read.ticks:
         for start in range(0, len(batch.ticks), MAX_TICKS_PER_ENTRY):
             part = batch.ticks[start : start + MAX_TICKS_PER_ENTRY]
-            yield TickBatch(batch.source, batch.symbol, part, batch.is_backfill)
+            yield TickBatch(batch.source, batch.symbol, part, batch.is_backfill, read.is_history)
     yield from read.refused
 
 

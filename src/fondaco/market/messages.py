@@ -67,12 +67,14 @@ class TickBatch(msgspec.Struct, frozen=True, tag="ticks"):
     """Ticks of one symbol from one read of the wire, in the order received.
 
     ``is_backfill`` marks ticks fetched afterwards, which are no news: they go into tables and candles, not on the tape.
+    ``is_history`` marks those that a replayed or simulated feed makes up a past of: they are not quoted.
     """
 
     source: Source
     symbol: SymbolCode
     ticks: tuple[Tick, ...]
     is_backfill: bool = False
+    is_history: bool = False
 
 
 class Refused(msgspec.Struct, frozen=True, tag="refused"):

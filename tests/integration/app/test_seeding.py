@@ -5,17 +5,18 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import text
 
 from fondaco.app.seeding.people import ADMIN, ALICE, BOB, MAKER, Part
 from fondaco.app.seeding.prices import feed_prices
-from fondaco.app.seeding.seeding import LEVELS, Seeder
+from fondaco.app.seeding.seeding import INSURANCE_UNITS, LEVELS, Seeder
 from fondaco.core.book.vocabulary import Side
-from fondaco.core.commands import HOUSE, CancelAll, Command, Deposit, decode_command
+from fondaco.core.commands import HOUSE, CancelAll, Command, Deposit, FundInsurance, SetDeskTerms, decode_command
 from fondaco.core.listings import Catalogue, instrument
 from fondaco.core.replies import Answer
 from fondaco.core.state import OUTSIDE_ACCOUNT
-from fondaco.core.vocabulary import World
+from fondaco.core.vocabulary import AccountKind, World
 from fondaco.engine.client import EngineClient
 from fondaco.engine.port import Engine
 from fondaco.engine.queries import AccountSeen, LookAtAccount
@@ -71,6 +72,11 @@ def worth(*units: int) -> dict[str, int]:
     return {asset: sum(each * UNIT // price for each in units) for asset, price in prices.items()}
 
 
+def with_insurance(amounts: dict[str, int]) -> dict[str, int]:
+    """The same with what the insurance fund begins with."""
+    return amounts | {"USDT": amounts["USDT"] + INSURANCE_UNITS * UNIT}
+
+
 class CutOff:
     """An engine whose sender dies after so many commands."""
 
@@ -103,8 +109,9 @@ class Forgetful:
         return await self._client.submit(account_id, command, command_id=command_id, not_after_ns=not_after_ns)
 
 
-async def account_of(house: House, user_id: str, world: World) -> AccountSeen:
-    (account_id,) = [each for each in house.live.accounts_of[user_id] if house.live.accounts[each].world is world]
+async def account_of(house: House, user_id: str, world: World, kind: AccountKind = AccountKind.SPOT) -> AccountSeen:
+    owned = [house.live.accounts[each] for each in house.live.accounts_of[user_id]]
+    (account_id,) = [each.account_id for each in owned if (each.world, each.kind) == (world, kind)]
     seen = await house.client.look(LookAtAccount(account_id))
     assert isinstance(seen, AccountSeen)
     return seen
@@ -131,7 +138,7 @@ async def test_one_command_fills_everything_and_a_second_one_changes_nothing(dat
         ]
         assert {user: len(ids) for user, ids in house.live.accounts_of.items()} == {
             MAKER.user_id: 1,
-            ALICE.user_id: 2,
+            ALICE.user_id: 3,
             BOB.user_id: 2,
         }
         before = await picture(house.client)
@@ -179,20 +186,58 @@ async def test_parts_are_seeded_alone(database: Database) -> None:
 async def test_real_money_comes_to_the_two_demo_users_alone_and_says_where_from(database: Database) -> None:
     async with whole_engine(database) as house:
         await seeded(house, Part.ALL)
-        assert await came_in(house.client, World.TRADING) == worth(10_000, 10_000)
+        assert await came_in(house.client, World.TRADING) == with_insurance(worth(10_000, 10_000))
         accounts = house.live.accounts.values()
         assert {each.user_id for each in accounts if each.world is World.TRADING} == {ALICE.user_id, BOB.user_id}
         journal = await house.client.read(lambda machine: [decode_command(each.body) for each in machine.remembered])
-    notes = {command.note for command in journal if isinstance(command, Deposit)}
+    notes = {command.note for command in journal if isinstance(command, (Deposit, FundInsurance))}
     assert notes == {"seed"}
+
+
+async def test_the_desk_deals_in_everything_that_is_listed_in_both_worlds_up_to_a_hundredfold(
+    database: Database,
+) -> None:
+    """And a demo person has a margin account with the 1000 units that everybody begins with (EXP-79)."""
+    async with whole_engine(database) as house:
+        await seeded(house, Part.ALL)
+        desk = await house.client.read(lambda machine: machine.house.desk)
+        assert sorted(desk.rules) == [World.DEMO, World.TRADING]
+        assert sorted(desk.books) == sorted(house.live.listings)
+        for book in desk.books.values():
+            assert book.listed.max_leverage == 100
+            assert book.terms is not None
+            assert book.terms.is_dealt
+            assert (book.terms.triple_weekday, book.terms.min_lots) == (2, 1)
+            assert book.terms.guarantee_ppm > 0
+            assert book.terms.max_net_lots > book.terms.max_lots
+        bitcoin = desk.books[World.DEMO, "BTCUSDT"]
+        assert bitcoin.terms is not None
+        assert bitcoin.terms.max_lots * bitcoin.listed.lot == 1_000_000 * UNIT // 60_000 // bitcoin.listed.lot * (
+            bitcoin.listed.lot
+        )
+        margin = await account_of(house, ALICE.user_id, World.DEMO, AccountKind.MARGIN)
+        assert {each.asset: each.available for each in margin.balances} == {"USDT": 1_000 * UNIT}
+
+
+async def test_what_an_operator_decided_of_the_desk_stays(database: Database) -> None:
+    async with whole_engine(database) as house:
+        await seeded(house, Part.ALL)
+        desk = await house.client.read(lambda machine: machine.house.desk)
+        terms = desk.books[World.DEMO, "BTCUSDT"].terms
+        assert terms is not None
+        changed = replace(terms, max_net_lots=terms.max_lots)
+        await submit(house.client, HOUSE, SetDeskTerms(changed))
+        assert await seeded(house, Part.ALL, engine=Forgetful(house.client)) == []
+        assert desk.books[World.DEMO, "BTCUSDT"].terms == changed
 
 
 async def test_what_stands_is_left_alone_after_the_engine_has_forgotten_the_ids(database: Database) -> None:
     """A book that was traded in is not laid again, and nobody's account is filled up a second time."""
     async with whole_engine(database) as house:
         await seeded(house, Part.ALL)
-        (_, trading) = sorted((house.live.accounts[each].world, each) for each in house.live.accounts_of[ALICE.user_id])
-        await submit(house.client, HOUSE, CancelAll(trading[1]))
+        owned = [house.live.accounts[each] for each in house.live.accounts_of[ALICE.user_id]]
+        (trading,) = [each.account_id for each in owned if each.world is World.TRADING]
+        await submit(house.client, HOUSE, CancelAll(trading))
         before = await picture(house.client)
         assert await seeded(house, Part.ALL, engine=Forgetful(house.client)) == []
         assert await picture(house.client) == before
@@ -208,10 +253,11 @@ async def test_a_seed_that_was_cut_off_is_completed_by_the_next(database: Databa
             except ConnectionError:
                 await house.caught_up()
         assert commands > 10
-        assert [len(house.live.accounts_of[each.user_id]) for each in (MAKER, ALICE, BOB)] == [1, 2, 2]
+        assert [len(house.live.accounts_of[each.user_id]) for each in (MAKER, ALICE, BOB)] == [1, 3, 2]
         assert len(house.live.listings) == 4
-        assert await came_in(house.client, World.TRADING) == worth(10_000, 10_000)
-        assert await came_in(house.client, World.DEMO) == worth(1_000, 1_000, 1_000_000)
+        assert await came_in(house.client, World.TRADING) == with_insurance(worth(10_000, 10_000))
+        demo = with_insurance(worth(1_000, 1_000, 1_000_000))
+        assert await came_in(house.client, World.DEMO) == demo | {"USDT": demo["USDT"] + 1_000 * UNIT}
         assert await seeded(house, Part.ALL) == []
 
 

@@ -42,6 +42,7 @@ async def test_a_house_opens_refuses_a_second_one_heals_and_closes(data_dir: Pat
             "fondaco feed",
             "fondaco jobs",
             "fondaco engine",
+            "fondaco dealer",
             "fondaco serve",
             "postgres -D",
         ):

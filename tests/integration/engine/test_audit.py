@@ -4,6 +4,7 @@ import pytest
 
 from fondaco.app.doctor import Level, check_database
 from fondaco.core.book.vocabulary import Side
+from fondaco.core.desk import running
 from fondaco.core.vocabulary import AccountKind, EntryKind
 from fondaco.engine.projection.audit import CHECKS, differences, faults, machine_state, tables_state
 from fondaco.engine.projection.projection import open_projection
@@ -62,15 +63,15 @@ DESK_DAMAGE = {
     ): "has opened 0 atoms and closed 0, and its fills",
     ("fills", "UPDATE desk_positions SET realised = realised - 1"): "has opened 1000000 atoms",
     ("fills", "UPDATE desk_positions SET covered = covered + 1"): "has opened 1000000 atoms",
-    ("desk ledger", "UPDATE desk_positions SET realised = realised + 1"): "says 80001, 0, 0 and 0 atoms",
-    ("desk ledger", "DELETE FROM desk_positions"): "its ledger entries come to 80000, 0, 0 and 0",
+    ("payments", "UPDATE desk_positions SET realised = realised + 1"): "says 80001, 0, 0 and 0 atoms",
+    ("payments", "DELETE FROM desk_positions"): "its ledger entries come to 80000, 0, 0 and 0",
     ("receipts", "UPDATE stop_outs SET positions = '{}'"): "lists the positions  and 5000000 atoms covered",
     ("receipts", "UPDATE stop_outs SET desk_paid = 0"): "and 0 atoms covered, and its fills say {",
     ("receipts", "DELETE FROM stop_outs"): "lists the positions  and  atoms covered, and its fills say {",
-    ("desk references", "DELETE FROM desk_terms"): "2 of desk_positions name no row of desk_terms",
-    ("desk references", "DELETE FROM desk_positions"): "4 of desk_fills name no row of desk_positions",
-    ("desk references", "DELETE FROM desk_entries"): "1 of stop_outs name no row of desk_entries",
-    ("desk references", "DELETE FROM accounts"): "2 of desk_entries name no row of accounts; 2 of desk_positions",
+    ("desk", "DELETE FROM desk_terms"): "2 of desk_positions name no row of desk_terms",
+    ("desk", "DELETE FROM desk_positions"): "4 of desk_fills name no row of desk_positions",
+    ("desk", "DELETE FROM desk_entries"): "1 of stop_outs name no row of desk_entries",
+    ("desk", "DELETE FROM accounts"): "2 of desk_entries name no row of accounts; 2 of desk_positions",
 }
 
 
@@ -180,3 +181,22 @@ def leveraged() -> Dealing:
     dealing.close(ann, lasting, 4)
     dealing.quote(97_400)
     return dealing
+
+
+async def test_a_quote_that_is_not_applied_yet_is_the_newest_all_the_same(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One command closes only so many; until the others are, memory has the quote before."""
+    monkeypatch.setattr(running, "MAX_CLOSED", 1)
+    dealing = Dealing()
+    ann = dealing.client("ann")
+    dealing.quote(100_000)
+    for _ in range(8):
+        dealing.opened(ann, LONG, 10, stop=dealing.at(99_000))
+    dealing.quote(98_000)
+    dealing.quote(98_500)
+    desk = dealing.exchange.machine.house.desk
+    assert desk.runs, "work is left over"
+    await (await open_projection(database)).write([dealing.exchange.cut()])
+    async with database.driver_transaction() as connection:
+        assert differences(await tables_state(connection), machine_state(dealing.exchange.machine)) == []

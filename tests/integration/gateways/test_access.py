@@ -116,6 +116,22 @@ async def lifting(floor: Floor) -> Call:
     return Call("/breakers?world=external")
 
 
+async def setting_desk_terms(_: Floor) -> Call:
+    return Call("/desk/terms", {"world": "trading", "symbol": SYMBOL, "min_quantity": "0.01", "max_quantity": "10"})
+
+
+async def setting_desk_rules(_: Floor) -> Call:
+    return Call("/desk/rules", {"world": "trading"})
+
+
+async def setting_swap_free(floor: Floor) -> Call:
+    return Call(f"/accounts/{floor['alice'].account_id}/swap-free", {"swap_free": True})
+
+
+async def funding_insurance(_: Floor) -> Call:
+    return Call("/desk/insurance", {"world": "demo", "asset": "USDT", "amount": "1"})
+
+
 async def creating_a_user(_: Floor) -> Call:
     return Call("/users", {"email": f"{uuid4()}@example.com"})
 
@@ -170,6 +186,16 @@ CALLS: dict[str, tuple[Make, Rule] | None] = {
     "PUT /api/v1/risk/limits": (setting_limit, OPERATING),
     "POST /api/v1/breakers": (tripping, OPERATING),
     "DELETE /api/v1/breakers": (lifting, OPERATING),
+    "PUT /api/v1/desk/terms": (setting_desk_terms, OPERATING),
+    "PUT /api/v1/desk/rules": (setting_desk_rules, OPERATING),
+    "PUT /api/v1/accounts/{account_id:str}/swap-free": (setting_swap_free, OPERATING),
+    "POST /api/v1/desk/insurance": (funding_insurance, OPERATING),
+    "GET /api/v1/desk/terms": (reading("/desk/terms"), FOR_ONESELF),
+    "GET /api/v1/desk/quotes": (reading("/desk/quotes"), FOR_ONESELF),
+    "GET /api/v1/desk/exposure": (reading("/desk/exposure"), OPERATING),
+    "GET /api/v1/desk/insurance": (reading("/desk/insurance"), OPERATING),
+    "GET /api/v1/desk/profit": (reading("/desk/profit"), OPERATING),
+    "GET /api/v1/desk/stop-outs": (reading("/desk/stop-outs"), OPERATING),
     "POST /api/v1/users": (creating_a_user, OPERATING),
     "GET /api/v1/users": (reading("/users"), OPERATING),
     "GET /api/v1/users/{user_id:str}": (reading("/users/{user}"), ONESELF),

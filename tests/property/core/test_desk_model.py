@@ -39,9 +39,7 @@ from fondaco.core.commands import (
 )
 from fondaco.core.desk.state import KEEP, NO_LEVEL, DeskEntry, DeskPosition, Level, Quote
 from fondaco.core.desk.terms import DeskRules, DeskTerms
-from fondaco.core.listings import Asset, Instrument
 from fondaco.core.replies import AccountOpened, HoldPlaced, Reply
-from fondaco.core.terms import Terms
 from fondaco.core.vocabulary import (
     AccountKind,
     AccountStatus,
@@ -51,39 +49,13 @@ from fondaco.core.vocabulary import (
     LimitName,
     LimitScope,
     MarginMode,
-    PositionMode,
     StopOutPolicy,
     UserStatus,
-    World,
 )
 from support.desk_witness import SECOND_NS, DeskWitness
+from support.small_desk import OPENS, SYMBOLS, TERMS, TRADING, USDT
 
 DAY_NS = 86_400 * SECOND_NS
-TRADING = World.TRADING
-USDT = Asset("USDT", 2)
-BASES = {"BTC": (Asset("BTC", 2), 7, 100), "ETH": (Asset("ETH", 1), 5, 30), "SOL": (Asset("SOL", 0), 3, 1)}
-"""Of each asset: itself, the tick in quote atoms, the lot in base atoms. A lot costs 7, 15 and 3 for each tick."""
-TERMS = {
-    f"{code}USDT": Terms(
-        world=TRADING,
-        instrument=Instrument(f"{code}USDT", base, USDT),
-        tick=tick,
-        lot=lot,
-        max_price_ticks=400,
-        max_order_lots=40,
-        max_leverage=50 if code == "SOL" else 100,
-    )
-    for code, (base, tick, lot) in BASES.items()
-}
-SYMBOLS = list(TERMS)
-OPENS = [
-    ("ada", AccountKind.MARGIN, PositionMode.HEDGING),
-    ("ada", AccountKind.MARGIN, PositionMode.NETTING),
-    ("bob", AccountKind.SPOT, PositionMode.HEDGING),
-    ("bob", AccountKind.SPOT, PositionMode.NETTING),
-    ("bob", AccountKind.MARGIN, PositionMode.HEDGING),
-]
-
 Own = OpenPosition | ClosePosition | ModifyPosition | PlaceEntry | CancelEntry | RequestWithdrawal | Transfer
 
 symbols = st.sampled_from(SYMBOLS)
@@ -362,15 +334,10 @@ class Twins(RuleBasedStateMachine):
         """An entry for all that an account has becomes a position, and the same command brings the next prices."""
         account, tick = self.accounts[which], TERMS[symbol].tick
         self.quote_all(symbol, [(100, 0)], 0)
-        for lots, price in ((2, 0), (20, 97)):
-            quantity = lots * TERMS[symbol].lot
-            if price:
-                entry = PlaceEntry(
-                    account, symbol, Direction.LONG, EntryKind.LIMIT, price * tick, quantity, 50, MarginMode.CROSS
-                )
-                self.send(entry, account)
-            else:
-                self.send(OpenPosition(account, symbol, Direction.LONG, quantity, 50, MarginMode.CROSS), account)
+        few, many = 2 * TERMS[symbol].lot, 20 * TERMS[symbol].lot
+        long, cross = Direction.LONG, MarginMode.CROSS
+        self.send(OpenPosition(account, symbol, long, few, 50, cross), account)
+        self.send(PlaceEntry(account, symbol, long, EntryKind.LIMIT, 97 * tick, many, 50, cross), account)
         self.quote_all(symbol, [(96, 0), (96 + falls[0], 1), (96 + falls[1], 1)], 0)
 
     @rule(which=accounts, symbol=symbols, direction=directions, away=st.integers(1, 12), by=st.integers(-40, 40))

@@ -52,14 +52,14 @@ def quote_refusals(desk: Desk, command: SetQuote) -> set[Refusal]:
         are_good = are_good and is_good
     if not are_good or command.markup_ppm < 0:
         return {Refusal.BAD_QUOTE}
+    if desk.now_ns - command.quotes[-1].received_ns > desk.rules_of(command.world).max_quote_age_ns:
+        return {Refusal.STALE_QUOTE}
     now = desk.quotes.get((command.world, command.symbol))
     last_ns = now.received_ns if now is not None else 0
     for each in command.quotes:
         if each.received_ns < last_ns or each.received_ns > desk.now_ns + SECOND_NS:
             return {Refusal.QUOTE_OUT_OF_ORDER}
         last_ns = each.received_ns
-    if desk.now_ns - last_ns > desk.rules_of(command.world).max_quote_age_ns:
-        return {Refusal.STALE_QUOTE}
     return set()
 
 

@@ -28,7 +28,7 @@ its data. Settings come from the environment, then from fondaco.toml: docs/setti
 
 UP = """
 Start the whole house and keep it running: database, web page, feed, recorder, jobs, the engine with its
-follower, and the demo world's market maker.
+follower, the demo world's market maker, and the desk's dealer.
 
 You need this first, and often nothing else. The page answers at once, while the database is made ready and the feed is
 chosen behind it. Processes that end are started again. Ctrl-C stops the house in order; a second Ctrl-C hurries.
@@ -89,6 +89,14 @@ Make the market of the demo world: orders on both sides of the feed's price, for
 price, and are taken back when the feed falls silent or this ends. docs/demo.md tells how it quotes.
 
     fondaco maker
+"""
+DEALER = """
+Make the dealing desk's quotes: bid and ask round the feed's price, for leveraged positions.
+
+`fondaco up` runs this for you. It quotes what `fondaco db seed` or an operator has given desk terms. When the feed
+falls silent its quotes grow old, and nothing is dealt until there are new ones. docs/dealing.md tells how it quotes.
+
+    fondaco dealer
 """
 SEED = """
 Bring in what a house needs to trade: people, assets and instruments, accounts with something in them, a first book.
@@ -257,6 +265,7 @@ app.command("fondaco.app.processes.jobs:jobs", help=JOBS)
 app.command("fondaco.app.processes.engine:engine", help=ENGINE)
 app.command("fondaco.app.processes.engine:follower", help=FOLLOWER)
 app.command("fondaco.app.processes.maker:maker", help=MAKER)
+app.command("fondaco.app.processes.dealer:dealer", help=DEALER)
 app.command("fondaco.app.cli.journal:replay", help=REPLAY)
 app.command("fondaco.app.cli.simulation:simulate", help=SIMULATE)
 app.command("fondaco.app.cli.doctor:doctor", help=DOCTOR)

@@ -7,6 +7,7 @@ from cyclopts import Parameter
 from fondaco.app.configuration import begin
 from fondaco.app.engines import remote_engine
 from fondaco.app.processes.parts import house_parts, run, settle, until_stopped
+from fondaco.domains.desk.nights import night_jobs
 from fondaco.engine.commanding import command_handlers
 from fondaco.engine.projection import notices
 from fondaco.infra.jobs import run_jobs
@@ -29,5 +30,5 @@ async def _jobs(settings: Settings, *, supervised: bool) -> None:
     ):
         settle()
         handlers = {**market_handlers(bus), **command_handlers(engine)}
-        periodic = market_jobs(settings.market)
+        periodic = [*market_jobs(settings.market), *night_jobs(engine)]
         await until_stopped(run_jobs(settings, database, periodic=periodic, handlers=handlers, unclaimed=UNCLAIMED))

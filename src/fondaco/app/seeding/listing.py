@@ -8,7 +8,7 @@ from typing import Final
 
 from fondaco.core.ledger import MAX_TOTAL
 from fondaco.core.listings import Instrument
-from fondaco.core.terms import Terms
+from fondaco.core.terms import MAX_LEVERAGE, Terms
 from fondaco.core.vocabulary import World
 
 PRICE_DIGITS: Final = 7
@@ -45,6 +45,7 @@ def terms_of(instrument: Instrument, world: World, price: int) -> Terms:
         maker_ppm=MAKER_PPM,
         taker_ppm=TAKER_PPM,
         band_ppm=BAND_PPM,
+        max_leverage=MAX_LEVERAGE,
         breaker_move_ppm=BREAKER_MOVE_PPM,
         breaker_window_ns=BREAKER_WINDOW_NS,
         breaker_pause_ns=BREAKER_PAUSE_NS,

@@ -1,4 +1,4 @@
-"""Fills a house: people, assets and instruments, accounts with something in them, and a first book and trade.
+"""Fills a house: people, assets and instruments, accounts with something in them, a first book and trade, and a desk.
 
 Everything goes through the engine, under command ids that follow from what they do. What is there is left alone: for as
 long as the engine remembers, by the id, and after that by what stands. So it can be cut off anywhere, and done again.
@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from time import time_ns
 from typing import Final
 
+from fondaco.app.seeding.dealing import desk_terms_of
 from fondaco.app.seeding.listing import lots_worth, nearest_ticks, terms_of
 from fondaco.app.seeding.people import ALICE, BOB, MAKER, PEOPLE, Part, Person
 from fondaco.core.book.vocabulary import Side
@@ -21,17 +22,23 @@ from fondaco.core.commands import (
     AdmitUser,
     Command,
     Deposit,
+    FundInsurance,
     ListAsset,
     ListInstrument,
     OpenAccount,
     PlaceOrder,
+    SetDeskRules,
+    SetDeskTerms,
 )
+from fondaco.core.desk.terms import DeskRules
 from fondaco.core.listings import Asset, Catalogue, Instrument
 from fondaco.core.money import format_atoms
 from fondaco.core.refusals import SENTENCES, Refusal
 from fondaco.core.replies import AccountOpened, Refused, Reply
+from fondaco.core.state import INSURANCE_ACCOUNT
 from fondaco.core.terms import Terms
-from fondaco.core.vocabulary import AccountStatus, OrderType, World
+from fondaco.core.vocabulary import AccountKind, AccountStatus, OrderType, World
+from fondaco.domains.desk.view import DeskView
 from fondaco.domains.identity.users import add_user, find_user
 from fondaco.domains.maker.api import LastPrices
 from fondaco.engine.live import LiveHouse, Owner
@@ -50,6 +57,8 @@ DEMO_UNITS: Final = 1_000
 """Play money of a newcomer, in quote units, and as much again of each base asset."""
 TRADING_UNITS: Final = 10_000
 MAKER_UNITS: Final = 1_000_000
+INSURANCE_UNITS: Final = 100_000
+"""What the insurance fund of each world begins with, in each quote asset."""
 LEVELS: Final = 5
 LEVEL_UNITS: Final = 200
 """What each order of the first book is worth."""
@@ -88,7 +97,8 @@ class Seeder:
         self._prices = prices
         self._say = say
         self._last_prices = LastPrices()
-        self._live = LiveHouse(engine, database, [self._last_prices])
+        self._dealing = DeskView()
+        self._live = LiveHouse(engine, database, [self._last_prices, self._dealing])
         self._seq = 0
         self.done = 0
         """How much was not there before."""
@@ -107,6 +117,8 @@ class Seeder:
             await self._account(MAKER, World.DEMO, MAKER_UNITS)
             if part is Part.ALL:
                 await self._traders()
+                await self._desk(worlds)
+                await self._account(ALICE, World.DEMO, DEMO_UNITS, AccountKind.MARGIN)
         finally:
             listening.cancel()
             await asyncio.wait((listening,))
@@ -144,23 +156,50 @@ class Seeder:
                 if terms is not None and (world, instrument.symbol) not in self._last_prices.ticks:
                     await self._open_book(terms, buyer, seller)
 
-    async def _account(self, person: Person, world: World, units: int) -> int:
-        """An account that can act, with something of every asset that it has never had any of."""
+    async def _desk(self, worlds: tuple[World, ...]) -> None:
+        """Open the desk. What an operator has decided of it stays."""
         await self._know_all()
-        account_id = self._account_of(person, world)
+        for world in worlds:
+            if world not in self._dealing.rules:
+                said = f"the desk's rules in the {world} world"
+                await self._do(f"seed-desk-rules-{world}", SetDeskRules(DeskRules(world)), said)
+            for instrument in self._instruments:
+                listed = self._live.terms(world, instrument.symbol)
+                if listed is None or (world, instrument.symbol) in self._dealing.terms:
+                    continue
+                terms = desk_terms_of(listed, self._prices[instrument.symbol])
+                said = f"{instrument.symbol} at the desk of the {world} world, up to {listed.max_leverage} times"
+                await self._do(f"seed-desk-{world}-{instrument.symbol}", SetDeskTerms(terms), said)
+            await self._insure(world)
+
+    async def _insure(self, world: World) -> None:
+        """Put something of each quote asset into an insurance fund that has never had any of it."""
+        had = await self._assets_of(INSURANCE_ACCOUNT[world])
+        for asset in dict.fromkeys(each.quote for each in self._instruments):
+            if asset.code not in had:
+                amount = INSURANCE_UNITS * 10**asset.scale
+                said = f"{format_atoms(amount, asset.scale)} {asset.code} for the insurance fund of the {world} world"
+                command = FundInsurance(world, asset.code, amount, NOTE)
+                await self._do(f"seed-insurance-{world}-{asset.code}", command, said)
+
+    async def _account(self, person: Person, world: World, units: int, kind: AccountKind = AccountKind.SPOT) -> int:
+        """An account that can act, with something of every asset that it has never had any of; margin in one alone."""
+        await self._know_all()
+        account_id = self._account_of(person, world, kind)
         currency = self._instruments[0].quote
         if account_id is None:
             grant = units * 10**currency.scale if world is World.DEMO else 0
-            command = OpenAccount(person.user_id, world, currency.code, grant=grant)
+            command = OpenAccount(person.user_id, world, currency.code, kind, grant)
             number = len(self._live.accounts_of.get(person.user_id, ()))
-            said = f"account of {person.email} in the {world} world"
+            said = f"{kind} account of {person.email} in the {world} world"
             reply = await self._do(f"seed-account-{person.id}-{number}", command, said)
             if not isinstance(reply, AccountOpened):
                 raise UserError(f"{person.email} gets no account in the {world} world.")
             account_id = reply.account_id
         had = await self._assets_of(account_id)
         for asset, amount in self._worth(units).items():
-            if asset.code not in had:
+            is_wanted = kind is AccountKind.SPOT or asset == currency
+            if is_wanted and asset.code not in had:
                 said = f"{format_atoms(amount, asset.scale)} {asset.code} for {person.email} in the {world} world"
                 command_id = f"seed-deposit-{account_id}-{asset.code}"
                 await self._do(command_id, Deposit(account_id, asset.code, amount, NOTE), said)
@@ -228,9 +267,9 @@ class Seeder:
             assert isinstance(seen, AccountSeen), "that was the question"
             return seen
 
-    def _account_of(self, person: Person, world: World) -> int | None:
+    def _account_of(self, person: Person, world: World, kind: AccountKind) -> int | None:
         owned = (self._live.accounts[each] for each in self._live.accounts_of.get(person.user_id, ()))
-        return next((each.account_id for each in owned if _can_act(each, world)), None)
+        return next((each.account_id for each in owned if each.kind is kind and _can_act(each, world)), None)
 
     def _assets(self) -> list[Asset]:
         """Every asset of the pairs, each once."""

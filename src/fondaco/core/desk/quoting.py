@@ -40,13 +40,13 @@ def set_quote(house: House, command: SetQuote) -> Reply:
     quotes = _read(command, book)
     if quotes is None:
         return Refused(Refusal.BAD_QUOTE)
+    if house.now_ns - quotes[-1].received_ns > house.desk.rules_of(command.world).max_quote_age_ns:
+        return Refused(Refusal.STALE_QUOTE)
     last_ns = book.newest_ns
     for quote in quotes:
         if quote.received_ns < last_ns or quote.received_ns > house.now_ns + MAX_AHEAD_NS:
             return Refused(Refusal.QUOTE_OUT_OF_ORDER)
         last_ns = quote.received_ns
-    if house.now_ns - last_ns > house.desk.rules_of(command.world).max_quote_age_ns:
-        return Refused(Refusal.STALE_QUOTE)
     book.newest_ns = last_ns
     for quote in quotes:
         _take(house, book, quote)

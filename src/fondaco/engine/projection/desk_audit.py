@@ -54,7 +54,7 @@ DESK_CHECKS: Final = (
         """,
     ),
     Check(
-        "desk ledger",
+        "payments",
         "each leveraged position has been paid what it says",
         f"""
         SELECT format('position %s of account %s says %s, %s, %s and %s atoms (result, covered, financing, premium), '
@@ -97,7 +97,7 @@ DESK_CHECKS: Final = (
         """,
     ),
     Check(
-        "desk references",
+        "desk",
         "every account, market, position and entry that a row of the desk names is there",
         """
         SELECT format('%s of %s name no row of %s', count(*), source, target) AS said FROM (

@@ -27,6 +27,7 @@ from litestar.types import Send as LitestarSend
 import fondaco
 from fondaco.core.listings import Catalogue, instrument
 from fondaco.core.vocabulary import World
+from fondaco.domains.desk.governing import DeskGoverning
 from fondaco.domains.identity.api import Actor
 from fondaco.domains.trading.api import AccountService, Desk, GoverningService, TradingService
 from fondaco.engine.account_logs import AccountLogs
@@ -38,6 +39,7 @@ from fondaco.gateways.actors import Actors
 from fondaco.gateways.asgi import Message, Receive, Scope, Send
 from fondaco.gateways.rest import (
     accounts,
+    dealing,
     depth,
     governing,
     health,
@@ -82,6 +84,7 @@ HANDLERS = (
     *people.HANDLERS,
     *watch.HANDLERS,
     *governing.HANDLERS,
+    *dealing.HANDLERS,
     *market.HANDLERS,
     *depth.HANDLERS,
     *health.HANDLERS,
@@ -133,6 +136,7 @@ def build_app(
         "trading": trading,
         "account_service": AccountService(desk, actors.person, settings.trading.demo_grant),
         "governing": GoverningService(desk),
+        "desk_house": DeskGoverning(desk),
         "tables": Tables(database, wait_s=settings.serve.read_wait_s),
         "depths": depth.Depths(desk, books, public_world),
     }

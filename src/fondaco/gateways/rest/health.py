@@ -15,7 +15,7 @@ import fondaco
 from fondaco.gateways.rest.problems import PROBLEM_JSON, RETRY_AFTER_S, problem
 from fondaco.infra.bus.port import Bus, BusUnavailableError
 from fondaco.infra.database import Database, DatabaseUnavailableError
-from fondaco.infra.metrics import CONTENT_TYPE, Metrics
+from fondaco.infra.metrics import CONTENT_TYPE, DEALER_KEY, Metrics
 from fondaco.market import reads
 from fondaco.market.messages import FEED_KEY
 
@@ -70,6 +70,15 @@ class Probe:
         """Ask all parts at once."""
         database, bus = await asyncio.gather(self._database_state(), self._bus_state())
         return Parts(database, bus)
+
+    async def dealer_metrics(self) -> bytes:
+        """What the dealer has left on the bus; nothing while the bus is away, or before there was a dealer."""
+        try:
+            async with asyncio.timeout(PROBE_S):
+                return await self._bus.get(DEALER_KEY) or b""
+        except (BusUnavailableError, TimeoutError) as error:
+            log.info("metrics.bus_down", error=str(error))
+            return b""
 
     async def _database_state(self) -> PartState:
         try:
@@ -154,9 +163,9 @@ async def ready(probe: NamedDependency[Probe]) -> Response[Ready | NotReady]:
         )
     },
 )
-async def metrics(counters: NamedDependency[Metrics]) -> Response[bytes]:
+async def metrics(counters: NamedDependency[Metrics], probe: NamedDependency[Probe]) -> Response[bytes]:
     """`GET /metrics`."""
-    return Response(counters.exposition(), media_type=CONTENT_TYPE)
+    return Response(counters.exposition() + await probe.dealer_metrics(), media_type=CONTENT_TYPE)
 
 
 HANDLERS: tuple[HTTPRouteHandler, ...] = (health, ready, metrics)

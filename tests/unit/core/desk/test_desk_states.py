@@ -84,8 +84,11 @@ def everything_closes(dealing: Dealing, ada: int, bob: int) -> None:
 def everything_waits(dealing: Dealing, ada: int, poor: int) -> None:
     """An entry of each ending, and a position that lives for one command."""
 
-    def entry(account_id: int, price: int, lots: int = 1, **said: int) -> PlaceEntry:
-        return PlaceEntry(account_id, "GOLDCASH", LONG, EntryKind.LIMIT, price * TICK, lots * LOT, 10, **said)  # type: ignore[arg-type]
+    def entry(account_id: int, price: int, lots: int = 1, expires_ns: int = 0) -> PlaceEntry:
+        limit = EntryKind.LIMIT
+        return PlaceEntry(
+            account_id, "GOLDCASH", LONG, limit, price * TICK, lots * LOT, leverage=10, expires_ns=expires_ns
+        )
 
     cancelled = dealing.do(entry(ada, 90), ada)
     assert isinstance(cancelled, EntryPlaced)

@@ -19,7 +19,7 @@ house quote 49970 49990 age=-0.9 | ok
 house quote 49970 49990        | quote_out_of_order             -- older than that one
 house wait 2                   | ok
 house quote 49980 50000 age=0.5 | ok
-house quote 49980 50000 age=11 | quote_out_of_order
+house quote 49980 50000 age=9 | quote_out_of_order
 house wait 20                  | ok
 house quote 49980 50000 age=11 | stale_quote
 house quote 49980 50000 age=10 | ok
