@@ -1,12 +1,11 @@
 """Quotes that set off a little: trailing stops that follow a rising price, and cross accounts over three symbols."""
 
-import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from desk_idle import apply
+from desk_idle import timed
 from desk_stakes import (
     MID_TICKS,
     SPREAD_TICKS,
@@ -28,7 +27,6 @@ from fondaco.core.machine import Machine
 from fondaco.core.snapshot import MarkRow
 from fondaco.core.state import FIRST_ID
 from fondaco.core.vocabulary import AccountKind, Direction, MarginMode
-from fondaco.engine.garbage import without_collections
 from harness import Baseline, Stopwatch, median_of_runs, progress, report
 
 TRAILING = 100_000
@@ -85,16 +83,13 @@ def quote_trailing_cross(name: str, *, quick: bool) -> None:
     def run() -> float:
         waiting = [walk.next() for _ in range(quotes)]
         standing, before = len(machine.house.desk.positions), _wakes(machine)
-        with without_collections():  # as the engine runs
-            watch, begun_s = Stopwatch(), time.process_time()
-            apply(machine, waiting)
-            seconds = watch.seconds()
-            processor_us.append(round(1e6 * (time.process_time() - begun_s) / quotes, 1))
+        took = timed(machine, waiting)
+        processor_us.append(round(took.processor_us, 1))
         assert not machine.backlog
         closed.append(standing - len(machine.house.desk.positions))
         after = _wakes(machine)
         accounts_looked_at.append(sum(after[each] != wakes for each, wakes in before.items() if each in after))
-        return 1e6 * seconds / quotes
+        return took.wall_us
 
     value, runs = median_of_runs(run)
     counts = {"closed": closed[1:], "accounts_looked_at": accounts_looked_at[1:], "processor_us": processor_us[1:]}
