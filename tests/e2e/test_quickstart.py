@@ -52,7 +52,7 @@ async def test_two_people_trade_as_the_quickstart_says() -> None:
             said = await run(blocks(house.address))
             assert await house.stop() == 0
     accounts, depth, played, balances = said[0], said[2], said[3], said[4]
-    offered, again, taken, trades, left, cancelled = said[5:]
+    offered, again, taken, trades, left, cancelled, bet, closed, ledger = said[5:]
     assert {each["world"] for each in accounts["accounts"]} == {"trading", "demo"}
     assert len(depth["bids"]) == len(depth["asks"]) == 3
     assert (played["state"], played["filled"]) == ("filled", "0.00100000")
@@ -64,3 +64,12 @@ async def test_two_people_trade_as_the_quickstart_says() -> None:
     rest = left["orders"][0]
     assert (rest["order_id"], rest["state"]) == (offered["order_id"], "partially_filled")
     assert cancelled["cancelled"] >= 1
+    assert (bet["direction"], bet["quantity"]) == ("long", "0.01000000")
+    position, fills = closed["position"], closed["fills"]
+    assert position["position_id"] == bet["position_id"]
+    assert (position["status"], position["leverage"]) == ("closed", 50)
+    assert position["close_reason"] in {"stop_loss", "take_profit"}
+    assert len(fills) == 2
+    leg = ledger["entries"][0]
+    assert (leg["reason"], leg["reference_id"]) == ("desk_result", bet["position_id"])
+    assert leg["amount"] == position["realized_pnl"].removeprefix("-")

@@ -73,7 +73,9 @@ def close_instrument(house: House, command: CloseInstrument) -> Reply:
     house.log.emit(InstrumentClosed(command.world, command.symbol))
     work = Work(0, command.world, command.symbol, house.last_id, CloseReason.INSTRUMENT_CLOSED)
     count = begin(house, work)
-    if (command.world, command.symbol) in house.desk.books:
+    book = house.desk.books.get((command.world, command.symbol))
+    if book is not None:
+        book.is_closed = True
         running.begin(house, CloseRun(command.world, command.symbol))
     return OrdersCancelled(count, goes_on=bool(house.works) and house.works[-1] is work)
 

@@ -261,7 +261,9 @@ def _cross_row(desk: Desk, cross: CrossAccount) -> CrossRow:
 def _load_desk(house: House, rows: DeskDump) -> None:
     desk = house.desk
     for terms in rows.terms:
-        desk.open_book(house.markets[terms.world, terms.symbol].terms).terms = terms
+        market = house.markets[terms.world, terms.symbol]
+        book = desk.open_book(market.terms)
+        book.terms, book.is_closed = terms, market.is_closed
     desk.rules = {rules.world: rules for rules in rows.rules}
     desk.paid_days = dict(rows.paid_days)
     for quote in rows.quotes:

@@ -46,6 +46,7 @@ class DealingBook:
         "bid_low",
         "due_accounts",
         "entry_watches",
+        "is_closed",
         "listed",
         "long_lots",
         "losses",
@@ -70,6 +71,8 @@ class DealingBook:
         self.step = listed.step_notional
         self.terms: DeskTerms | None = None
         self.quote: DeskQuote | None = None
+        self.is_closed = False
+        """Whether the instrument is no longer traded: what stands is closed at the last quote, and no other comes."""
         self.newest_ns = 0
         """Receipt of the newest quote that came in, applied or not."""
         self.long_lots = 0

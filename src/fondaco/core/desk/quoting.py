@@ -37,6 +37,8 @@ def set_quote(house: House, command: SetQuote) -> Reply:
     if book is None:
         is_listed = (command.world, command.symbol) in house.markets
         return Refused(Refusal.NOT_DEALT if is_listed else Refusal.UNKNOWN_SYMBOL)
+    if book.is_closed:
+        return Refused(Refusal.INSTRUMENT_CLOSED)
     quotes = _read(command, book)
     if quotes is None:
         return Refused(Refusal.BAD_QUOTE)

@@ -11,10 +11,10 @@ Invariants:
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from itertools import count
 from time import monotonic_ns
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 import structlog
@@ -38,6 +38,7 @@ from fondaco.infra.database import Database
 from fondaco.infra.ids import new_id
 from fondaco.infra.metrics import DEALER_KEY, DealerMetrics
 from fondaco.infra.settings import DeskSettings
+from fondaco.infra.together import first_error
 from fondaco.market.messages import (
     FEED_CHANNEL,
     FEED_KEY,
@@ -191,7 +192,7 @@ class Dealer:
                     self._bus.tail(TICKS_STREAM, RECORDERS) as entries,
                 ):
                     self._take_state(await self._bus.get(FEED_KEY))
-                    await _first_error(self._hear(messages), self._follow(entries))
+                    await first_error(self._hear(messages), self._follow(entries))
             except BusUnavailableError as error:
                 log.info("dealer.waits_for_bus", error=str(error))
             await asyncio.sleep(RETRY_S)
@@ -334,20 +335,3 @@ def _quote_of(offer: Offer) -> Quote:
     """An offer as the engine takes it."""
     passed = offer.passed
     return Quote(offer.prices.bid, offer.prices.ask, passed.received_us * NS_PER_US, passed.price, passed.tick_id)
-
-
-async def _first_error(*works: Coroutine[Any, Any, None]) -> None:
-    """Do all of it until one fails; raises what that raised.
-
-    Not a group: one that is cancelled while its tasks fail raises their errors alone, so that whoever goes on after
-    such an error would never end.
-    """
-    tasks = [asyncio.ensure_future(work) for work in works]
-    try:
-        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in ended:
-            await task
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -405,7 +405,7 @@ async def list_profit(request: Call, actor: NamedDependency[Actor], tables: Name
 @get(
     "/api/v1/desk/stop-outs",
     operation_class=operation(ANY_WORLD, OF_ACCOUNT, LIMIT, AFTER_STOP_OUT, AFTER_SEQ),
-    operation_id="stopOuts",
+    operation_id="deskStopOuts",
     summary="Receipts of stop-outs",
     description=(
         "Closings for want of margin in a world, newest first: how the account, or the isolated position, stood before "

@@ -16,6 +16,7 @@ from fondaco.gateways.ws.board import Board
 from fondaco.infra.bus.port import Bus, BusUnavailableError, Entry, Message
 from fondaco.infra.database import Database, DatabaseUnavailableError
 from fondaco.infra.metrics import Metrics
+from fondaco.infra.together import first_error
 from fondaco.market import reads
 from fondaco.market.messages import (
     FEED_CHANNEL,
@@ -72,10 +73,10 @@ class Listener:
             while True:
                 try:
                     await self._listen()
-                except* BusUnavailableError as errors:
-                    log.warning("stream.bus_away", error=str(errors.exceptions[0]))
-                except* Exception as errors:  # a bug of ours: streams start over rather than end for everyone
-                    log.exception("stream.listener_failed", error=str(errors))
+                except BusUnavailableError as error:
+                    log.warning("stream.bus_away", error=str(error))
+                except Exception as error:  # a bug of ours: streams start over rather than end for everyone
+                    log.exception("stream.listener_failed", error=str(error))
                 await asyncio.sleep(RETRY_S)
 
     async def _listen(self) -> None:
@@ -86,9 +87,7 @@ class Listener:
             self._board.restart()
             await self._read_keys()
             self._stale.set()
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._hear(messages))
-                tasks.create_task(self._follow(entries))
+            await first_error(self._hear(messages), self._follow(entries))
 
     async def _read_keys(self) -> None:
         """What was said before we listened: the feed, and the last price of each symbol."""

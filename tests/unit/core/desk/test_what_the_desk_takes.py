@@ -94,6 +94,7 @@ house delist GOLDCASH          | cancelled 0                   | alice 20500+0  
     #1 closed 1 @50500 earned 500 instrument_closed
     #2 closed 0.1 @50500 earned -50 instrument_closed
 alice long 1 x5                | instrument_closed
+house quote 50600 50600        | instrument_closed
 bob   close #3                 | stale_quote                   -- tin is dealt as before
 house quote TIN 900 900        | ok
 bob   close #3                 | 1 @900 earned 100
