@@ -32,7 +32,7 @@ async def run(script: str) -> list[Any]:
 
 
 async def seeded(house: RunningHouse) -> None:
-    """Wait until everything is there, and the market maker too."""
+    """Wait until everything is there, the market maker and the dealer too."""
 
     async def is_seeded() -> bool:
         return any("The house is seeded" in line for line in house.log)
@@ -41,8 +41,14 @@ async def seeded(house: RunningHouse) -> None:
         answer = await run(f"curl -fsS '{house.address}/api/v1/depth?symbol=BTCUSDT&world=demo'; echo")
         return bool(answer[0]["bids"]) and bool(answer[0]["asks"])
 
+    async def is_dealt() -> bool:
+        url = f"{house.address}/api/v1/desk/quotes?world=demo"
+        answer = await run(f"curl -fsS -H 'Authorization: Bearer dev:alice@example.com' '{url}'; echo")
+        return any(each["symbol"] == "BTCUSDT" for each in answer[0]["quotes"])
+
     await eventually(is_seeded, patience_s=90)
     await eventually(is_made, patience_s=60)
+    await eventually(is_dealt, patience_s=60)
 
 
 async def test_two_people_trade_as_the_quickstart_says() -> None:
