@@ -1,4 +1,7 @@
-"""kill -9 while a desk deals on recorded prices: what the journal holds is what the naive desk does, fill by fill."""
+"""kill -9 while a desk deals on recorded prices: what the journal holds is what the naive desk does, fill by fill.
+
+Whatever leads closes by itself (EXP-80).
+"""
 
 import time
 

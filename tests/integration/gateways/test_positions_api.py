@@ -1,4 +1,7 @@
-"""Leveraged positions over HTTP, on a whole engine: opened, changed, closed, waited for, read, valued at the quote."""
+"""Leveraged positions over HTTP, on a whole engine: opened, changed, closed, waited for, read, valued at the quote.
+
+What has not been realised is worked out when somebody asks; closing fixes price, result, percent and time (BBX-44).
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -75,6 +78,7 @@ async def test_a_position_is_opened_in_parts_closed_and_told_with_the_quotes_it_
         "51000.00000000",
         "owner",
     )
+    assert one["realized_percent"] == "10.0000"
     assert (one["price"], one["unrealized_pnl"], one["liquidation_price"]) == (None, None, None)
     assert [
         (each["kind"], each["quantity"], each["bid"], each["tick_id"], each["source"]) for each in told["fills"]
@@ -89,6 +93,7 @@ async def test_what_an_open_position_is_worth_follows_the_quote_and_is_stored_no
     opened = await opened_position(floor, "alice", direction="short", quantity="0.5", leverage=10)
     path = f"/positions/{opened['position_id']}"
     first = (await read(floor, "alice", path))["position"]
+    assert first["realized_percent"] is None
     assert (first["price"], first["unrealized_pnl"], first["unrealized_percent"]) == (
         "50000.00000000",
         "-5.00000000",

@@ -1,4 +1,4 @@
-"""The desk against a naive desk written from docs/desk.md: whatever is commanded, both say, do and have the same."""
+"""The desk against a naive one written from docs/desk.md: both say, do and have the same (EXP-81, EXP-86, EXP-90)."""
 
 from typing import Any
 

@@ -8,6 +8,8 @@ The tables are those of `support.ledger_lines`, for alice with 10,000 of cash, h
 ``ledger rebate`` on its fence plays under terms that pay the maker half a per cent.
 
 The desk's pages are written in the tables of `support.desk_lines`, for alice and bob with 20,000 of cash each.
+
+Margin is quantity times price over leverage (EXD-29).
 """
 
 import re

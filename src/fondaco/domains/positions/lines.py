@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from fondaco.core.desk.state import DeskEntry, DeskPosition, Level
-from fondaco.core.money import format_atoms
+from fondaco.core.money import charge, format_atoms
 from fondaco.core.terms import Terms
 from fondaco.core.vocabulary import LevelKind
 from fondaco.domains.positions.amounts import PERCENT_SCALE
@@ -21,6 +21,7 @@ class PositionLine(msgspec.Struct, frozen=True, gc=False):
 
     `price`, at which it would be closed, `unrealized_pnl`, its percentage of the margin and `liquidation_price` follow
     the desk's quote, which came in at `quoted_at`: null once it is closed, and while there is no quote.
+    `realized_percent` is of the margin that what was closed had been opened with, null while all is open (BBX-44).
     """
 
     position_id: int
@@ -44,6 +45,7 @@ class PositionLine(msgspec.Struct, frozen=True, gc=False):
     liquidation_price: str | None
     quoted_at: str | None
     realized_pnl: str
+    realized_percent: str | None
     covered: str
     financing: str
     premium: str
@@ -170,6 +172,7 @@ def position_line(position: DeskPosition, terms: Terms, worth: Worth | None) -> 
         liquidation_price=price(worth.liquidation_ticks) if worth else None,
         quoted_at=moment(worth.quote.received_ns) if worth else None,
         realized_pnl=money(position.realised),
+        realized_percent=_realized_percent(position),
         covered=money(position.covered),
         financing=money(position.financing),
         premium=money(position.premium),
@@ -219,6 +222,14 @@ def time_of(time_ns: int) -> datetime:
 def moment(time_ns: int) -> str | None:
     """A moment as text; None for none."""
     return iso(time_of(time_ns)) if time_ns else None
+
+
+def _realized_percent(position: DeskPosition) -> str | None:
+    closed_lots = position.opened_lots - position.lots
+    if not closed_lots:
+        return None
+    margin = charge(position.opened_notional * closed_lots, position.opened_lots * position.leverage)
+    return percent(position.realised, margin)
 
 
 def _average(notional: int, lots: int, terms: Terms) -> str | None:

@@ -98,6 +98,7 @@ EXAMPLE_POSITION: Final = PositionLine(
     liquidation_price="50711.93000000",
     quoted_at=_TIME,
     realized_pnl="0.00000000",
+    realized_percent=None,
     covered="0.00000000",
     financing="0.00000000",
     premium="0.00000000",

@@ -1,4 +1,7 @@
-"""Opens that wait for a price: what they fill at, what becomes of them, and what they are not allowed to be."""
+"""Opens that wait for a price: what they fill at, what becomes of them, and what they are not allowed to be.
+
+One that cannot open stops nobody else (EXP-88).
+"""
 
 import pytest
 

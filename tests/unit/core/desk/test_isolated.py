@@ -1,4 +1,7 @@
-"""Positions that answer with their own margin: the first tick of a margin call, who pays for gaps, what comes first."""
+"""Positions that answer with their own margin: the first tick of a margin call, who pays for gaps, what comes first.
+
+A margin call comes at 90 % of the margin (EXP-84), and no payout takes a balance below zero (EXP-90).
+"""
 
 import pytest
 

@@ -1,4 +1,7 @@
-"""Opening, adding to, netting and closing positions, line by line: see `support.desk_lines` and docs/desk.md."""
+"""Opening, adding to, netting and closing positions, line by line: see `support.desk_lines` and docs/desk.md.
+
+A position is worth what it could be closed at: the bid for a long, the ask for a short (EXP-82).
+"""
 
 import pytest
 

@@ -1,4 +1,7 @@
-"""Stop losses, targets, trailing and guaranteed stops, line by line: see `support.desk_lines` and docs/desk.md."""
+"""Stop losses, targets, trailing and guaranteed stops, line by line: see `support.desk_lines` and docs/desk.md.
+
+Margin call, then stop loss, then take profit (EXP-83); what is not set never fires (EXP-85).
+"""
 
 import pytest
 

@@ -1,4 +1,7 @@
-"""Caps, limits, breakers, frozen and closed accounts, and the end of an instrument: what that means for positions."""
+"""Caps, limits, breakers, frozen and closed accounts, and the end of an instrument: what that means for positions.
+
+Caps on positions and leverage are risk control's (EXP-92).
+"""
 
 import msgspec
 import pytest
