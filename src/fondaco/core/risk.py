@@ -60,10 +60,17 @@ def capped(
     return refusal
 
 
+def would_be_capped(
+    house: House, market: Market, account: Account, names: tuple[tuple[LimitName, Refusal], ...], measured: Measured
+) -> Refusal | None:
+    """The same for what is only asked about: nobody is alerted, nothing changes."""
+    reached = _reached(house, market, account, names, measured) if house.limits else None
+    return None if reached is None else reached[1]
+
+
 def reached_limit(house: House, market: Market, account: Account, increase: Increase) -> Refusal | None:
     """The same for an order that is only asked about: nobody is alerted."""
-    reached = _reached(house, market, account, _REFUSALS, partial(_measured, house, market, increase))
-    return None if reached is None else reached[1]
+    return would_be_capped(house, market, account, _REFUSALS, partial(_measured, house, market, increase))
 
 
 def _reached(

@@ -4,16 +4,21 @@ The same limits as of orders (`fondaco.core.risk`): a position counts all lots o
 volume what is opened.
 """
 
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
 from fondaco.core.desk.book import DealingBook
 from fondaco.core.desk.desk import most_gain
 from fondaco.core.exchange.market import Market
 from fondaco.core.house import House
 from fondaco.core.refusals import Refusal
-from fondaco.core.risk import capped, traded_today
+from fondaco.core.risk import Measured, capped, traded_today
 from fondaco.core.state import Account
 from fondaco.core.vocabulary import Direction, LimitName
 
 LONG = Direction.LONG
+Caps: TypeAlias = Callable[[House, Market, Account, tuple[tuple[LimitName, Refusal], ...], Measured], Refusal | None]
+"""Says which of some limits forbids what is measured: `fondaco.core.risk.capped`, or the one that only asks."""
 _VALUES = (
     (LimitName.MAX_ORDER_VALUE, Refusal.MAX_ORDER_VALUE),
     (LimitName.MAX_POSITION, Refusal.MAX_POSITION),
@@ -22,33 +27,45 @@ _VALUES = (
 _LEVERAGE = ((LimitName.MAX_LEVERAGE, Refusal.MAX_LEVERAGE),)
 
 
-def value_refusal(
-    house: House, market: Market, account: Account, lots: int, closed_lots: int, notional: int
+class Increase(NamedTuple):
+    """What an open would add to what stands."""
+
+    lots: int
+    closed_lots: int
+    """Lots of the other direction that it closes first."""
+    notional: int
+    leverage: int
+
+
+def limit_refusal(
+    house: House, market: Market, account: Account, increase: Increase, caps: Caps = capped
 ) -> Refusal | None:
-    """Why limits forbid opening so many lots after closing others, if they do; staff is alerted (BHC-61)."""
+    """Why limits forbid an open, if they do; staff is alerted (BHC-61), unless ``caps`` only asks."""
     quote, symbol = market.terms.instrument.quote.code, market.terms.instrument.symbol
 
     def measured(accounts: tuple[int, ...], name: LimitName) -> int:
         if name is LimitName.MAX_ORDER_VALUE:
-            return notional
+            return increase.notional
         if name is LimitName.MAX_DAILY_VOLUME:
-            return notional + sum(traded_today(house, each, quote) for each in accounts)
+            return increase.notional + sum(traded_today(house, each, quote) for each in accounts)
         held = sum(
             position.lots
             for each in accounts
             for position in house.desk.positions_of.get(each, {}).values()
             if position.symbol == symbol
         )
-        return (held - closed_lots + lots) * market.terms.lot
+        return (held - increase.closed_lots + increase.lots) * market.terms.lot
 
-    return capped(house, market, account, _VALUES, measured)
+    return caps(house, market, account, _VALUES, measured)
 
 
-def leverage_refusal(house: House, market: Market, account: Account, leverage: int) -> Refusal | None:
-    """Why the instrument or a limit forbids so much leverage, if so."""
-    if leverage > market.terms.max_leverage:
+def leverage_refusal(
+    house: House, market: Market, account: Account, increase: Increase, caps: Caps = capped
+) -> Refusal | None:
+    """Why the instrument or a limit forbids so much leverage, if so; staff is alerted likewise."""
+    if increase.leverage > market.terms.max_leverage:
         return Refusal.MAX_LEVERAGE
-    return capped(house, market, account, _LEVERAGE, lambda _accounts, _name: leverage)
+    return caps(house, market, account, _LEVERAGE, lambda _accounts, _name: increase.leverage)
 
 
 def exposure_refusal(

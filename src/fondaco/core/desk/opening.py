@@ -13,7 +13,7 @@ from fondaco.core.commands import OpenPosition
 from fondaco.core.desk.book import DealingBook
 from fondaco.core.desk.closing import close, fresh_quote, is_bad_slippage, is_slipped, leaves_too_little
 from fondaco.core.desk.levels import Stake, Stops, Wanted, is_too_near, side_refusal, stops_of
-from fondaco.core.desk.limits import exposure_refusal, leverage_refusal, value_refusal
+from fondaco.core.desk.limits import Caps, Increase, exposure_refusal, leverage_refusal, limit_refusal
 from fondaco.core.desk.paying import pay_premium
 from fondaco.core.desk.standing import free_of
 from fondaco.core.desk.state import DeskFill, DeskPosition
@@ -26,7 +26,7 @@ from fondaco.core.ledger import HoldReason
 from fondaco.core.money import charge
 from fondaco.core.refusals import Refusal
 from fondaco.core.replies import PositionOpened, Refused, Reply
-from fondaco.core.risk import count_volume
+from fondaco.core.risk import capped, count_volume, would_be_capped
 from fondaco.core.state import Account
 from fondaco.core.terms import MAX_LEVERAGE
 from fondaco.core.vocabulary import AccountKind, Closing, Direction, MarginMode, PositionMode
@@ -99,7 +99,7 @@ def check(house: House, command: OpenPosition) -> tuple[Plan, DeskPosition | Non
         The plan and a position of no one's, None where all of it would go into closing; or why it would be refused.
     """
     request = _request(command)
-    plan = ready(house, request)
+    plan = ready(house, request, would_be_capped)
     if isinstance(plan, Refused):
         return plan
     if not plan.lots:
@@ -112,8 +112,8 @@ def check(house: House, command: OpenPosition) -> tuple[Plan, DeskPosition | Non
     return plan, position
 
 
-def ready(house: House, request: Request) -> Plan | Refused:
-    """What an open would come to now, or why it may not be."""
+def ready(house: House, request: Request, caps: Caps = capped) -> Plan | Refused:
+    """What an open would come to now, or why it may not be; nothing changes, but ``caps`` may alert staff."""
     place = find_place(house, request)
     if isinstance(place, Refusal):
         return Refused(place)
@@ -134,7 +134,7 @@ def ready(house: House, request: Request) -> Plan | Refused:
         return Refused(plan)
     if house.breakers and house.is_halted(place.account.world, request.symbol):
         return Refused(Refusal.BREAKER_ACTIVE)
-    refusal = _taking_refusal(house, request, plan) if plan.lots else None
+    refusal = _taking_refusal(house, request, plan, caps) if plan.lots else None
     if refusal is not None:
         return Refused(refusal)
     return _paid_for(house, request, plan, free)
@@ -257,18 +257,18 @@ def _planned(request: Request, place: Place, ticks: int) -> Plan | Refusal:
     return Plan(place, ticks, lots, closed_lots, margin, premium, stops)
 
 
-def _taking_refusal(house: House, request: Request, plan: Plan) -> Refusal | None:
+def _taking_refusal(house: House, request: Request, plan: Plan, caps: Caps) -> Refusal | None:
     """Why limits or the desk take no more, if so."""
     account, market, book, target, against = plan.place
-    notional = plan.ticks * plan.lots * book.step
-    refusal = value_refusal(house, market, account, plan.lots, plan.closed_lots, notional)
+    increase = Increase(plan.lots, plan.closed_lots, plan.notional, request.leverage)
+    refusal = limit_refusal(house, market, account, increase, caps)
     if refusal is not None:
         return refusal
     frees_one = against is not None and plan.closed_lots == against.lots
     standing = len(house.desk.positions_of.get(account.account_id, ()))
     if target is None and not frees_one and standing >= MAX_POSITIONS:
         return Refusal.TOO_MANY_POSITIONS
-    refusal = leverage_refusal(house, market, account, request.leverage)
+    refusal = leverage_refusal(house, market, account, increase, caps)
     return refusal or exposure_refusal(house, book, request.direction, plan.lots, plan.closed_lots)
 
 

@@ -116,20 +116,3 @@ def standing(cash: int, positions: Iterable[tuple[DeskPosition, int, int]]) -> S
         equity += unrealised(position, ticks, step)
         used += position.margin
     return Standing(equity, used)
-
-
-def stop_out_ticks(position: DeskPosition, others: Standing, stop_out_level_ppm: int, step: int) -> int:
-    """The first price of one cross position at which its account is stopped out, if no other price moves.
-
-    Args:
-        position: the position; others of the same symbol move with the price, so it is exact for one a symbol.
-        others: the account's standing without this position.
-        stop_out_level_ppm: of `fondaco.core.desk.terms.DeskRules`.
-        step: of the instrument.
-
-    Returns:
-        Ticks; not positive, for a long, when no price can bring that about.
-    """
-    # equity x PPM <= used x level, where equity is that of the others and the result.
-    least = pay_out((others.used + position.margin) * stop_out_level_ppm, PPM) - others.equity
-    return losing_ticks(position, -least, step)
