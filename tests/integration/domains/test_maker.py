@@ -15,7 +15,7 @@ from fondaco.core.listings import Catalogue, instrument
 from fondaco.core.money import format_atoms
 from fondaco.core.replies import AccountOpened, OrderPlaced
 from fondaco.core.state import Order
-from fondaco.core.vocabulary import OrderType, World
+from fondaco.core.vocabulary import AccountKind, OrderType, World
 from fondaco.domains.maker.api import Maker
 from fondaco.engine.client import EngineClient
 from fondaco.engine.port import Engine
@@ -75,7 +75,8 @@ async def seeded_house(database: Database) -> AsyncIterator[House]:
 
 
 def demo_account(house: House, user_id: str) -> int:
-    (found,) = [each for each in house.live.accounts_of[user_id] if house.live.accounts[each].world is World.DEMO]
+    accounts = (house.live.accounts[each] for each in house.live.accounts_of[user_id])
+    (found,) = [each.account_id for each in accounts if each.world is World.DEMO and each.kind is AccountKind.SPOT]
     return found
 
 
