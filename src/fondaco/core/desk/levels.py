@@ -4,6 +4,7 @@ The formulas and their rounding stand in docs/desk.md: a stop loss is the first 
 much, a take profit the first at which it has won so much.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from fondaco.core.desk.book import DealingBook
@@ -90,45 +91,32 @@ def is_too_near(book: DealingBook, stop_ticks: int, price_ticks: int) -> bool:
 
 
 def _price(book: DealingBook, stake: Stake, level: Level, current_ticks: int, *, is_loss: bool) -> int | None:
-    if level.kind is LevelKind.KEEP:
-        return current_ticks
-    if level.kind is LevelKind.NONE:
-        return 0
-    if level.value <= 0:
-        return None
-    if level.kind is LevelKind.PRICE:
-        ticks, rest = divmod(level.value, book.listed.tick)
-        return ticks if not rest and 0 < ticks <= book.listed.max_price_ticks else None
-    amount, per_tick = _amount(stake, level), stake.lots * book.step
-    if stake.direction is LONG:
-        ticks = (
-            pay_out(stake.entry_notional - amount, per_tick)
-            if is_loss
-            else charge(stake.entry_notional + amount, per_tick)
-        )
-    else:
-        ticks = (
-            charge(stake.entry_notional + amount, per_tick)
-            if is_loss
-            else pay_out(stake.entry_notional - amount, per_tick)
-        )
-    return ticks if 0 < ticks <= book.listed.max_price_ticks else None
+    """A stop or a target as a price; None when it is none."""
+
+    def reckoned() -> int:
+        amount, per_tick = _amount(stake, level), stake.lots * book.step
+        # A long loses and a short wins where the price is lower.
+        if (stake.direction is LONG) == is_loss:
+            return pay_out(stake.entry_notional - amount, per_tick)
+        return charge(stake.entry_notional + amount, per_tick)
+
+    return _resolved(book, level, current_ticks, reckoned)
 
 
 def _distance(book: DealingBook, stake: Stake, level: Level, current_ticks: int) -> int | None:
+    """A trailing distance in ticks; None when it is none."""
+    return _resolved(book, level, current_ticks, lambda: charge(_amount(stake, level), stake.lots * book.step))
+
+
+def _resolved(book: DealingBook, level: Level, current_ticks: int, reckoned: Callable[[], int]) -> int | None:
     if level.kind is LevelKind.KEEP:
         return current_ticks
     if level.kind is LevelKind.NONE:
         return 0
     if level.value <= 0:
         return None
-    if level.kind is LevelKind.PRICE:
-        ticks, rest = divmod(level.value, book.listed.tick)
-        if rest:
-            return None
-    else:
-        ticks = charge(_amount(stake, level), stake.lots * book.step)
-    return ticks if ticks <= book.listed.max_price_ticks else None
+    ticks, rest = divmod(level.value, book.listed.tick) if level.kind is LevelKind.PRICE else (reckoned(), 0)
+    return ticks if not rest and 0 < ticks <= book.listed.max_price_ticks else None
 
 
 def _amount(stake: Stake, level: Level) -> int:
