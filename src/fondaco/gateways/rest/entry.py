@@ -83,9 +83,9 @@ def idempotency_key(headers: Headers) -> str:
 
 
 def _key(text: str) -> str:
-    if 0 < len(text) <= MAX_KEY and text.isascii() and text.isprintable():
+    if 0 < len(text) <= MAX_KEY and text.isascii() and text.isprintable() and " " not in text:
         return text
-    raise ProblemError("bad_idempotency_key", f"An `Idempotency-Key` has 1 to {MAX_KEY} printable ASCII characters.")
+    raise ProblemError("bad_idempotency_key", f"An `Idempotency-Key` has 1 to {MAX_KEY} visible ASCII characters.")
 
 
 async def _send(send: Send, status: int, body: bytes) -> None:

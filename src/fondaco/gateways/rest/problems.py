@@ -69,7 +69,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "bad_amount": Kind(400, "Bad amount", 'Give a plain decimal as text, such as "0.015"; `detail` says more.'),
         "bad_world": Kind(400, "Bad world", "Give `trading`, `demo` or `external`."),
         "bad_idempotency_key": Kind(
-            400, "Bad idempotency key", "Give one `Idempotency-Key` of 1 to 60 printable ASCII characters."
+            400, "Bad idempotency key", "Give one `Idempotency-Key` of 1 to 60 visible ASCII characters."
         ),
         "not_signed_in": Kind(401, "Not signed in", "Send `Authorization: Bearer` with a token."),
         "unknown_token": Kind(401, "Unknown token", "Check the token: it stands for nobody, or is not let in here."),
